@@ -1,0 +1,72 @@
+"""Errors a user can act on.
+
+Every error that a user may meet says what was given, what was expected and what to do next.
+The command line prints the message without a traceback and ends with exit code 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class FinlmmError(Exception):
+    """Something the user can mend. Its text is the whole message.
+
+    Args:
+        message: what was given and what was expected.
+        hint: what to do next, shown on a line of its own.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message}\n  {hint}")
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(FinlmmError):
+    """One or more mistakes in a configuration, all reported at once.
+
+    Args:
+        problems: one line each, beginning with the path that the user wrote (``align.aligners[0]: ...``).
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = "The configuration has a mistake:" if count == 1 else f"The configuration has {count} mistakes:"
+        super().__init__("\n  ".join([head, *self.problems]))
+
+
+class MissingExtraError(FinlmmError):
+    """A plugin needs a library that is not installed.
+
+    Args:
+        what: the feature asked for, such as ``OCR engine 'easyocr'``.
+        library: the import name that is missing.
+        extra: the extra of finlmm that installs it.
+    """
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the library '{library}', which is not installed.",
+            hint=f"Install it with: pip install 'finlmm[{extra}]'",
+        )
+
+
+class DocumentError(Exception):
+    """One document cannot be processed; it is set aside with this reason and the run goes on.
+
+    Args:
+        reason: a short, stable name that reports count by, such as ``encrypted`` or ``not_a_pdf``.
+        detail: what was found, for a person to read.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)  # both arguments, so that the error survives pickling
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason

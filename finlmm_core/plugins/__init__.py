@@ -1,0 +1,1 @@
+"""Plugins: hook specs, one base a kind, discovery and lookup."""
