@@ -1,4 +1,4 @@
-"""finlmm's own ocr: this module only names them; each class's file imports its heavy libraries inside methods."""
+"""finlmm's own OCR engines: this module only names them; each class's file imports its heavy libraries inside methods."""
 
 from __future__ import annotations
 
@@ -7,4 +7,6 @@ from finlmm_core import hookimpl
 
 @hookimpl
 def finlmm_ocr_engines() -> list[type]:
-    return []
+    from finlmm_ocr.rapidocr import RapidOcrEngine
+
+    return [RapidOcrEngine]
