@@ -44,6 +44,10 @@ class Plugin(ABC):
     def __init__(self, options: PluginOptions | None = None) -> None:
         self.options = options if options is not None else self.Options()
 
+    def __reduce__(self) -> tuple[type[Plugin], tuple[PluginOptions]]:
+        """Travel to a worker process as class and options: loaded models stay where they are."""
+        return (type(self), (self.options,))
+
     def check(self) -> None:
         """Raise MissingExtraError or FinlmmError if the plugin cannot work here (a library or a model is missing).
 

@@ -1,0 +1,232 @@
+"""What a run is made from: one closed model, filled from TOML files and ``--set`` in that order.
+
+All mistakes are collected and reported at once, with the path that the user wrote and a near miss, before any work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from finlmm_core.errors import ConfigError
+from finlmm_core.plugins.manager import Plugins, describe_validation
+from finlmm_core.plugins.refs import PluginRef, WeightedPluginRef
+from finlmm_core.steps.align import AlignConfig
+from finlmm_core.steps.report import ReportConfig
+from finlmm_core.steps.samples import SamplesConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["AlignConfig", "PluginRef", "RunConfig", "WeightedPluginRef", "load_config"]
+
+
+class Section(BaseModel):
+    """A closed, immutable part of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineConfig(Section):
+    """How documents are mapped over processes, and what one document may cost."""
+
+    name: Literal["processes", "serial"] = Field(default="processes", description="'serial' works in this process")
+    workers: int | None = Field(default=None, ge=1, description="processes; as many as there are cores if not given")
+    document_seconds: float = Field(
+        default=600.0, gt=0, description="a document that takes longer is set aside; serial cannot stop C code"
+    )
+    document_memory_mb: int = Field(
+        default=4096, ge=256, description="a document whose process grows beyond this is set aside"
+    )
+
+    def resolved_workers(self) -> int:
+        """Return how many processes are used."""
+        return 1 if self.name == "serial" else self.workers or os.cpu_count() or 1
+
+
+class ParseConfig(Section):
+    """PDF to Document."""
+
+    parser: PluginRef = Field(default=PluginRef(name="pdfium"), description="the parser plugin")
+    ocr: PluginRef | None = Field(
+        default=PluginRef(name="rapidocr"), description="the OCR engine; 'none' leaves raster figures without text"
+    )
+
+    @field_validator("ocr", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return None if value == "none" else value
+
+
+class GenerateConfig(Section):
+    """Document to questions."""
+
+    generators: tuple[PluginRef, ...] = Field(
+        default=(PluginRef(name="tables"), PluginRef(name="passages")),
+        min_length=1,
+        description="the generator plugins; their questions are put together in this order",
+    )
+
+
+class RunConfig(Section):
+    """Everything that decides a run's results, and where they go."""
+
+    reports: Path | None = Field(default=None, description="folder of PDF reports (searched deeply), or one PDF")
+    out: Path | None = Field(default=None, description="the run's folder")
+    seed: int = Field(default=0, ge=0, description="of sampling, splits and shuffles")
+    engine: EngineConfig = EngineConfig()
+    parse: ParseConfig = ParseConfig()
+    generate: GenerateConfig = GenerateConfig()
+    align: AlignConfig = AlignConfig()
+    samples: SamplesConfig = SamplesConfig()
+    report: ReportConfig = ReportConfig()
+
+
+def load_config(
+    files: Sequence[Path] = (),
+    settings: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+    plugins: Plugins | None = None,
+) -> RunConfig:
+    """Return the configuration made of defaults, files in order, ``--set`` in order, and the command line's own flags.
+
+    Tables are merged key by key; lists and plain values are replaced whole.
+
+    Args:
+        files: TOML files; a later one wins.
+        settings: ``"a.b=c"`` as given to ``--set``; the value is read as TOML, else as a string.
+        overrides: values that the command line's own options give, nested; None values are left out.
+        plugins: where plugin names and options are checked; not checked if None.
+
+    Raises:
+        ConfigError: all mistakes at once.
+    """
+    problems: list[str] = []
+    layers: list[tuple[str, dict[str, Any]]] = [("default", RunConfig().model_dump(mode="json", exclude_none=True))]
+    for file in files:
+        layer = _read_toml(file, problems)
+        if layer is not None:
+            layers.append((str(file), layer))
+    merged: dict[str, Any] = {}
+    for _, layer in layers:
+        merged = _merged(merged, layer)
+    for setting in settings:
+        _apply_setting(merged, setting, problems)
+    merged = _merged(merged, _without_none(overrides or {}))
+    config: RunConfig | None = None
+    try:
+        config = RunConfig.model_validate(merged)
+    except ValidationError as error:
+        problems.extend(describe_validation(error, RunConfig, ""))
+    if config is not None and plugins is not None:
+        problems.extend(plugin_problems(config, plugins))
+    if problems or config is None:
+        raise ConfigError(problems)
+    return config
+
+
+def plugin_references(config: RunConfig) -> list[tuple[str, PluginRef, str]]:
+    """Return (kind, reference, path in the config) of every plugin that the configuration names."""
+    references: list[tuple[str, PluginRef, str]] = [("parser", config.parse.parser, "parse.parser")]
+    if config.parse.ocr is not None:
+        references.append(("ocr", config.parse.ocr, "parse.ocr"))
+    references += [("generator", ref, f"generate.generators[{i}]") for i, ref in enumerate(config.generate.generators)]
+    references += [("aligner", ref, f"align.aligners[{i}]") for i, ref in enumerate(config.align.aligners)]
+    return references
+
+
+def plugin_problems(config: RunConfig, plugins: Plugins) -> list[str]:
+    """Return what is wrong with the plugins that the configuration names, one line each."""
+    return [
+        problem for kind, ref, path in plugin_references(config) for problem in plugins.problems(kind, ref, path)
+    ]
+
+
+def _read_toml(file: Path, problems: list[str]) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(f"-c {file}: no such file")
+    except IsADirectoryError:
+        problems.append(f"-c {file}: is a folder, expected a TOML file")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"-c {file}: not valid TOML: {error}")
+    except OSError as error:
+        problems.append(f"-c {file}: {error.strerror}")
+    return None
+
+
+def _merged(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return base with the layer laid over it, table by table."""
+    result = dict(base)
+    for key, value in layer.items():
+        below = result.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            # Another plugin takes none of the options of the one that it replaces.
+            swapped = "name" in value and value["name"] != below.get("name") and "options" in below
+            result[key] = dict(value) if swapped else _merged(below, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            nested = _without_none(value)
+            if nested:
+                result[key] = nested
+        elif value is not None:
+            result[key] = value
+    return result
+
+
+def _apply_setting(config: dict[str, Any], setting: str, problems: list[str]) -> None:
+    path, separator, text = setting.partition("=")
+    keys = path.strip().split(".")
+    if not separator or not all(keys):
+        problems.append(f"--set {setting}: expected a.b=value")
+        return
+    value = _toml_value(text.strip())
+    target: Any = config
+    for depth, key in enumerate(keys[:-1]):
+        here = ".".join(keys[: depth + 1])
+        if isinstance(target, list):
+            if not key.isdigit() or int(key) >= len(target):
+                problems.append(f"--set {setting}: {here}: expected an index below {len(target)}")
+                return
+            if isinstance(target[int(key)], str):  # a plugin given by its bare name
+                target[int(key)] = {"name": target[int(key)]}
+            target = target[int(key)]
+        else:
+            if isinstance(target.get(key), str) and keys[depth + 1] == "options":
+                target[key] = {"name": target[key]}
+            target = target.setdefault(key, {})
+        if not isinstance(target, dict | list):
+            problems.append(f"--set {setting}: {here} is a value, not a table")
+            return
+    last = keys[-1]
+    if isinstance(target, list):
+        if not last.isdigit() or int(last) >= len(target):
+            problems.append(f"--set {setting}: expected an index below {len(target)}")
+            return
+        target[int(last)] = value
+    elif isinstance(target.get(last), dict) and isinstance(value, str) and "name" in target[last]:
+        target[last] = value if value == "none" else {"name": value}
+    else:
+        target[last] = value
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
