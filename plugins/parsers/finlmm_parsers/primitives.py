@@ -6,14 +6,25 @@ no PDF library. Coordinates are PDF points, origin top left of the page as shown
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
 
 from finlmm_core.domain import Box, TextSource
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 class Word(NamedTuple):
-    """A run of characters without white space (a CJK run counts as one word), in one font size."""
+    """A run of characters without white space (a CJK run counts as one word).
+
+    The box spans the font's whole height (ascent to descent), so that words of one line have equal tops and bottoms
+    whatever their letters are. Size and weight are those of the first character.
+    """
 
     text: str
     x0: float
@@ -22,6 +33,7 @@ class Word(NamedTuple):
     y1: float
     size: float  # font size in points as shown
     bold: bool = False
+    upright: bool = True  # False where the writing does not run left to right as shown (a turned axis label)
 
     @property
     def box(self) -> Box:
@@ -73,3 +85,19 @@ class PagePrimitives:
     shapes: list[Shape] = field(default_factory=list)
     rasters: list[Raster] = field(default_factory=list)
     text_source: Literal["layer", "ocr", "none"] | TextSource = "layer"
+
+    @cached_property
+    def word_boxes(self) -> NDArray[np.float64]:
+        """The boxes of ``words`` as rows x0, y0, x1, y1, for geometry without Python loops."""
+        return _boxes(self.words, 1)
+
+    @cached_property
+    def shape_boxes(self) -> NDArray[np.float64]:
+        """The boxes of ``shapes`` as rows x0, y0, x1, y1."""
+        return _boxes(self.shapes, 0)
+
+
+def _boxes(items: Sequence[tuple[Any, ...]], first: int) -> NDArray[np.float64]:
+    if not items:
+        return np.empty((0, 4))
+    return np.array([item[first : first + 4] for item in items], dtype=np.float64)

@@ -1,0 +1,395 @@
+"""Words, shapes and rasters of a page, and rendered regions, through pdfium.
+
+Built for speed: the text of a page comes in one call, boxes are asked for the first and the last character of each
+word only, text objects are skipped by their type, and the handles travel as plain addresses.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple
+
+from finlmm_core.domain import Box
+from finlmm_core.errors import DocumentError
+from finlmm_parsers import pdfium_library as pdfium
+from finlmm_parsers.primitives import PagePrimitives, Raster, Shape, Word
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: pdfium writes U+0002 or U+FFFE for a hyphen at the end of a line; the word ends there.
+_WORD = re.compile("[^\\s\x00-\x1f\ufffe\uffff\u200b]+[\x02\ufffe]?")
+_BOLD_NAME = re.compile("bold|black|heavy|semibold|demi", re.IGNORECASE)
+#: Forms nest; deeper than this is a broken or hostile file.
+_DEEPEST_FORM = 12
+#: More painted objects than this on a page (maps, hatchings, hostile files) are not looked at one by one.
+_MOST_OBJECTS = 20_000
+#: Shapes with more segments than this are not searched for curves beyond it.
+_SEGMENTS_LOOKED_AT = 12
+
+
+class Affine(NamedTuple):
+    """x' = a x + c y + e, y' = b x + d y + f."""
+
+    a: float = 1.0
+    b: float = 0.0
+    c: float = 0.0
+    d: float = 1.0
+    e: float = 0.0
+    f: float = 0.0
+
+    def after(self, first: Affine) -> Affine:
+        """Return the transform that applies ``first`` and then this one."""
+        return Affine(
+            self.a * first.a + self.c * first.b,
+            self.b * first.a + self.d * first.b,
+            self.a * first.c + self.c * first.d,
+            self.b * first.c + self.d * first.d,
+            self.a * first.e + self.c * first.f + self.e,
+            self.b * first.e + self.d * first.f + self.f,
+        )
+
+    def bounds(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+        """Return the upright bounds of a transformed rectangle."""
+        a, b, c, d, e, f = self
+        ax, bx, cy, dy = a * x0, a * x1, c * y0, c * y1
+        left, right = (ax, bx) if ax < bx else (bx, ax)
+        low, high = (cy, dy) if cy < dy else (dy, cy)
+        sx, tx, sy, ty = b * x0, b * x1, d * y0, d * y1
+        top, bottom = (sx, tx) if sx < tx else (tx, sx)
+        up, down = (sy, ty) if sy < ty else (ty, sy)
+        return left + low + e, top + up + f, right + high + e, bottom + down + f
+
+    @property
+    def scale(self) -> float:
+        """How much lengths grow, on average over directions."""
+        return math.sqrt(abs(self.a * self.d - self.b * self.c))
+
+
+class PdfiumFile:
+    """An open PDF. Use as a context manager; pages are loaded one at a time and freed at once.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DocumentError: ``not_a_pdf``, ``empty``, ``encrypted`` or ``unreadable``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lib = pdfium.library()
+        self._document = _open(path)
+        self._handle: int = ctypes.cast(self._document.raw, ctypes.c_void_p).value or 0
+        self._page_handle: int | None = None
+        self._page_number = 0
+        self._floats = (ctypes.c_float * 8)()
+        self._float_at = ctypes.addressof(self._floats)
+        self._ints = (ctypes.c_uint * 8)()
+        self._int_at = ctypes.addressof(self._ints)
+
+    def __len__(self) -> int:
+        return len(self._document)
+
+    def __enter__(self) -> PdfiumFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free everything; the object cannot be used afterwards."""
+        self._leave_page()
+        self._document.close()
+
+    def _enter_page(self, number: int) -> int:
+        """Return the handle of a page (from 1). The last page used stays loaded, so that crops after text are cheap."""
+        if self._page_number == number and self._page_handle is not None:
+            return self._page_handle
+        self._leave_page()
+        handle = self._lib.FPDF_LoadPage(self._handle, number - 1)
+        if not handle:
+            raise DocumentError("unreadable", f"page {number} cannot be loaded")
+        self._page_handle, self._page_number = handle, number
+        return handle
+
+    def _leave_page(self) -> None:
+        if self._page_handle is not None:
+            self._lib.FPDF_ClosePage(self._page_handle)
+            self._page_handle = None
+
+    def size(self, number: int) -> tuple[float, float]:
+        """Return width and height, in points, of a page (from 1) as shown."""
+        handle = self._enter_page(number)
+        return self._lib.FPDF_GetPageWidthF(handle), self._lib.FPDF_GetPageHeightF(handle)
+
+    def page(self, number: int) -> PagePrimitives:
+        """Return what is painted on a page (from 1), crop box and rotation applied."""
+        handle = self._enter_page(number)
+        width, height = self.size(number)
+        to_shown = self._to_shown(handle)
+        words = self._words(handle, to_shown)
+        shapes: list[Shape] = []
+        rasters: list[Raster] = []
+        for kind, painted, matrix in self._objects(handle, to_shown):
+            if kind == pdfium.IMAGE:
+                raster = self._raster(painted, matrix)
+                if raster is not None:
+                    rasters.append(raster)
+            else:
+                shape = self._shape(kind, painted, matrix)
+                if shape is not None:
+                    shapes.append(shape)
+        return PagePrimitives(number, width, height, words, shapes, rasters, "layer" if words else "none")
+
+    def _to_shown(self, handle: int) -> Affine:
+        """Return the transform from the page's own space (origin bottom left) to the page as shown."""
+        self._lib.FPDF_GetPageBoundingBox(handle, self._float_at)  # left, top, right, bottom
+        left, top, right, bottom = self._floats[0:4]
+        turn = self._lib.FPDFPage_GetRotation(handle)
+        if turn == 1:
+            return Affine(0, 1, 1, 0, -bottom, -left)
+        if turn == 2:
+            return Affine(-1, 0, 0, 1, right, -bottom)
+        if turn == 3:
+            return Affine(0, -1, -1, 0, top, right)
+        return Affine(1, 0, 0, -1, -left, top)
+
+    # ------------------------------------------------------------------------------------------------- text
+
+    def _words(self, handle: int, to_shown: Affine) -> list[Word]:
+        lib = self._lib
+        text_page = lib.FPDFText_LoadPage(handle)
+        if not text_page:
+            return []
+        try:
+            return self._words_of(text_page, to_shown)
+        finally:
+            lib.FPDFText_ClosePage(text_page)
+
+    def _text(self, text_page: int) -> str:
+        """Return the page's text, exactly one character for each of pdfium's character indices."""
+        lib = self._lib
+        count = lib.FPDFText_CountChars(text_page)
+        if count <= 0:
+            return ""
+        buffer = ctypes.create_string_buffer(2 * count + 4)
+        written = lib.FPDFText_GetText(text_page, 0, count, ctypes.addressof(buffer)) - 1
+        text = buffer.raw[: 2 * max(written, 0)].decode("utf-16-le", "replace")
+        if len(text) == count:
+            return text
+        codes = (lib.FPDFText_GetUnicode(text_page, index) for index in range(count))
+        return "".join(chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else " " for code in codes)
+
+    def _words_of(self, text_page: int, to_shown: Affine) -> list[Word]:
+        lib = self._lib
+        text = self._text(text_page)
+        get_box, get_object = lib.FPDFText_GetLooseCharBox, lib.FPDFText_GetTextObject
+        floats, at = self._floats, self._float_at
+        bounds = to_shown.bounds
+        styles: dict[int, tuple[float, bool, bool]] = {}
+        fonts: dict[int, bool] = {}
+        words: list[Word] = []
+        for match in _WORD.finditer(text):
+            start, end = match.span()
+            get_box(text_page, start, at)
+            left, top, right, bottom = floats[0:4]
+            if end - start > 1:
+                get_box(text_page, end - 1, at)
+                left2, top2, right2, bottom2 = floats[0:4]
+                left, right = min(left, left2), max(right, right2)
+                top, bottom = max(top, top2), min(bottom, bottom2)
+            owner = get_object(text_page, start) or 0
+            style = styles.get(owner)
+            if style is None:
+                style = styles[owner] = self._style(text_page, start, owner, to_shown, fonts)
+            size, bold, upright = style
+            string = match.group()
+            if string[-1] in "\x02\ufffe":
+                string = string[:-1] + "-"
+            x0, y0, x1, y1 = bounds(left, bottom, right, top)
+            words.append(Word(string, x0, y0, x1, y1, size, bold, upright))
+        return words
+
+    def _style(
+        self, text_page: int, index: int, owner: int, to_shown: Affine, fonts: dict[int, bool]
+    ) -> tuple[float, bool, bool]:
+        """Return font size as shown, boldness, and whether the writing runs left to right, for one text object."""
+        lib = self._lib
+        lib.FPDFText_GetMatrix(text_page, index, self._float_at)
+        shown = to_shown.after(Affine(*self._floats[0:4]))
+        size = lib.FPDFText_GetFontSize(text_page, index) * math.hypot(shown.c, shown.d)
+        bold = False
+        if owner:
+            font = lib.FPDFTextObj_GetFont(owner) or 0
+            known = fonts.get(font)
+            if known is None:
+                known = fonts[font] = bool(font) and self._is_bold(font)
+            bold = known
+        return round(size, 2), bold, shown.a > 0 and abs(shown.b) < 0.3 * shown.a
+
+    def _is_bold(self, font: int) -> bool:
+        if self._lib.FPDFFont_GetWeight(font) >= 600:
+            return True
+        buffer = ctypes.create_string_buffer(128)
+        length = self._lib.FPDFFont_GetBaseFontName(font, ctypes.addressof(buffer), 128)
+        return 0 < length <= 128 and _BOLD_NAME.search(buffer.value.decode("utf-8", "replace")) is not None
+
+    # ----------------------------------------------------------------------------------------------- painting
+
+    def _objects(self, handle: int, to_shown: Affine) -> Iterator[tuple[int, int, Affine]]:
+        """Yield type, handle and transform of each object that is not text, those inside forms included."""
+        lib = self._lib
+        get, kind_of = lib.FPDFPage_GetObject, lib.FPDFPageObj_GetType
+        budget = _MOST_OBJECTS
+        for index in range(lib.FPDFPage_CountObjects(handle)):
+            painted = get(handle, index)
+            kind = kind_of(painted)
+            if kind == pdfium.TEXT:
+                continue
+            if kind == pdfium.FORM:
+                for inner in self._inside(painted, to_shown, 1):
+                    budget -= 1
+                    if budget < 0:
+                        return
+                    yield inner
+                continue
+            budget -= 1
+            if budget < 0:
+                return
+            yield kind, painted, to_shown
+
+    def _inside(self, form: int, to_shown: Affine, depth: int) -> Iterator[tuple[int, int, Affine]]:
+        lib = self._lib
+        if depth > _DEEPEST_FORM:
+            return
+        if lib.FPDFPageObj_GetMatrix(form, self._float_at):
+            to_shown = to_shown.after(Affine(*self._floats[0:6]))
+        for index in range(lib.FPDFFormObj_CountObjects(form)):
+            painted = lib.FPDFFormObj_GetObject(form, index)
+            kind = lib.FPDFPageObj_GetType(painted)
+            if kind == pdfium.FORM:
+                yield from self._inside(painted, to_shown, depth + 1)
+            elif kind != pdfium.TEXT:
+                yield kind, painted, to_shown
+
+    def _bounds(self, painted: int, matrix: Affine) -> tuple[float, float, float, float] | None:
+        at = self._float_at
+        if not self._lib.FPDFPageObj_GetBounds(painted, at, at + 4, at + 8, at + 12):
+            return None
+        return matrix.bounds(*self._floats[0:4])
+
+    def _shape(self, kind: int, painted: int, matrix: Affine) -> Shape | None:
+        bounds = self._bounds(painted, matrix)
+        if bounds is None:
+            return None
+        if kind != pdfium.PATH:  # a shading: a smooth fill whose colours pdfium does not tell
+            return Shape(*bounds, 4, False, 0x808080, None, 0.0)
+        lib, ints, at = self._lib, self._ints, self._int_at
+        lib.FPDFPath_GetDrawMode(painted, at, at + 4)
+        filled, stroked = ints[0:2]
+        if not filled and not stroked:
+            return None  # a clip path
+        fill = stroke = None
+        if filled and lib.FPDFPageObj_GetFillColor(painted, at, at + 4, at + 8, at + 12):
+            red, green, blue, alpha = ints[0:4]
+            fill = red << 16 | green << 8 | blue if alpha else None
+        line_width = 0.0
+        if stroked and lib.FPDFPageObj_GetStrokeColor(painted, at, at + 4, at + 8, at + 12):
+            red, green, blue, alpha = ints[0:4]
+            stroke = red << 16 | green << 8 | blue if alpha else None
+            if lib.FPDFPageObj_GetStrokeWidth(painted, self._float_at):
+                line_width = self._floats[0] * matrix.scale
+        if fill is None and stroke is None:
+            return None
+        segments = lib.FPDFPath_CountSegments(painted)
+        curved = segments > 2 and self._is_curved(painted, min(segments, _SEGMENTS_LOOKED_AT))
+        return Shape(*bounds, segments, curved, fill, stroke, line_width)
+
+    def _is_curved(self, painted: int, count: int) -> bool:
+        lib = self._lib
+        for index in range(1, count):
+            if lib.FPDFPathSegment_GetType(lib.FPDFPath_GetPathSegment(painted, index)) == pdfium.BEZIER_TO:
+                return True
+        return False
+
+    def _raster(self, painted: int, matrix: Affine) -> Raster | None:
+        bounds = self._bounds(painted, matrix)
+        if bounds is None:
+            return None
+        lib = self._lib
+        self._ints[0] = self._ints[1] = 0
+        lib.FPDFImageObj_GetImagePixelSize(painted, self._int_at, self._int_at + 4)
+        width, height = self._ints[0:2]
+        length = lib.FPDFImageObj_GetImageDataRaw(painted, None, 0)
+        buffer = ctypes.create_string_buffer(length)
+        lib.FPDFImageObj_GetImageDataRaw(painted, ctypes.addressof(buffer), length)
+        digest = hashlib.blake2b(buffer, digest_size=12, key=b"%d %d" % (width, height)).hexdigest()
+        return Raster(*bounds, width, height, digest)
+
+    # ---------------------------------------------------------------------------------------------- rendering
+
+    def render(self, number: int, box: Box | None, dpi: float, most_pixels: int = 16_000_000) -> Image:
+        """Return a region of a page (from 1) as an RGB image.
+
+        Args:
+            number: the page.
+            box: the region in points as shown; None for the whole page. It is cut to the page.
+            dpi: pixels an inch; lowered where the image would have more than ``most_pixels``.
+            most_pixels: the largest image, in pixels.
+        """
+        from PIL import Image as PillowImage
+
+        lib = self._lib
+        handle = self._enter_page(number)
+        page_width, page_height = self.size(number)
+        x0, y0, x1, y1 = box if box is not None else (0.0, 0.0, page_width, page_height)
+        x0, y0, x1, y1 = max(0.0, x0), max(0.0, y0), min(page_width, x1), min(page_height, y1)
+        scale = dpi / 72.0
+        area = max(1.0, (x1 - x0) * (y1 - y0) * scale * scale)
+        if area > most_pixels:
+            scale *= math.sqrt(most_pixels / area)
+        left, top = math.floor(x0 * scale), math.floor(y0 * scale)
+        width = max(1, math.ceil(x1 * scale) - left)
+        height = max(1, math.ceil(y1 * scale) - top)
+        stride = width * 3
+        pixels = bytearray(stride * height)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(pixels))
+        bitmap = lib.FPDFBitmap_CreateEx(width, height, pdfium.BITMAP_BGR, address, stride)
+        if not bitmap:
+            raise DocumentError("unreadable", f"page {number}: no bitmap of {width} x {height} pixels")
+        try:
+            lib.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
+            lib.FPDF_RenderPageBitmap(
+                bitmap, handle, -left, -top, round(page_width * scale), round(page_height * scale), 0, 0
+            )
+        finally:
+            lib.FPDFBitmap_Destroy(bitmap)
+        return PillowImage.frombuffer("RGB", (width, height), pixels, "raw", "BGR", stride, 1)
+
+
+def _open(path: Path):  # type: ignore[no-untyped-def]  # pypdfium2 has no types
+    with path.open("rb") as file:
+        head = file.read(1024)
+    if not head:
+        raise DocumentError("empty", "the file has no bytes")
+    if b"%PDF-" not in head:
+        raise DocumentError("not_a_pdf", "there is no %PDF- in the first 1,024 bytes")
+    helpers = pdfium.library().helpers
+    try:
+        document = helpers.PdfDocument(path)
+    except helpers.PdfiumError as error:
+        code = getattr(error, "err_code", None)
+        if code in (helpers.raw.FPDF_ERR_PASSWORD, helpers.raw.FPDF_ERR_SECURITY):
+            raise DocumentError("encrypted", "a password is needed") from None
+        raise DocumentError("unreadable", f"pdfium cannot open it: {error}") from None
+    if len(document) == 0:
+        raise DocumentError("no_pages", "the file has no pages")
+    return document
