@@ -1,0 +1,82 @@
+"""What the stages of layout analysis hand to each other, and their signatures.
+
+The order, page by page (``assemble.py`` is the caller)::
+
+    lines.find_lines(page: PagePrimitives) -> list[Line]
+    tables.find_tables(page: PagePrimitives, lines: list[Line]) -> list[TableRegion]
+    regions.find_figures(page, lines, tables) -> list[FigureRegion]
+    captions.link_captions(page, lines, boxes: list[tuple[Box, FigureKind]]) -> list[Caption | None]  # one a box
+    blocks.find_blocks(page, lines, taken: list[Box]) -> list[Block]       # domain.Block, reading order, text that
+                                                                           # lies in no taken box (captions are
+                                                                           # blocks of kind caption)
+and once a document, when only the finished ``domain.Page`` objects are left in memory::
+
+    running.find_running(pages: Sequence[domain.Page]) -> list[frozenset[int]]  # for each page the indices of blocks
+                                                                                # that are running heads or feet
+    meta.read_meta(pages: Sequence[domain.Page], source: str) -> domain.DocumentMeta
+
+Budget for lines, tables, captions and blocks together: 3 ms of CPU a page on average (``parse.ratio`` <= 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from finlmm_core.domain import Box, FigureKind
+from finlmm_parsers.primitives import Word
+
+
+@dataclass(slots=True)
+class Line:
+    """Words that a reader reads as one line without a jump: cells of a table row or of two columns are lines apart."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    text: str
+    words: tuple[Word, ...]
+    size: float  # font size in points as shown, of most of its characters
+    bold: bool = False
+    upright: bool = True
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x0, self.y0, self.x1, self.y1)
+
+
+@dataclass(slots=True)
+class TableRegion:
+    """A table on a page. ``box`` is tight around its ink: heading rows, body, rules; not the caption, not notes.
+
+    The fields below ``box`` mean what the same fields of ``domain.Table`` mean.
+    """
+
+    box: Box
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    cell_boxes: tuple[tuple[Box | None, ...], ...]
+    header_boxes: tuple[Box | None, ...] = ()
+    row_groups: tuple[str, ...] = ()
+    title: str = ""
+    unit: str | None = None
+    scale: int = 1
+    currency: str | None = None
+
+
+@dataclass(slots=True)
+class FigureRegion:
+    """A chart or an informative image on a page, labels, legend and its own title included."""
+
+    box: Box
+    kind: FigureKind
+    source: Literal["vector", "raster", "scan"]
+    rasters: list[int] = field(default_factory=list)  # indices into the page's rasters that it is made of
+
+
+class Caption(NamedTuple):
+    """The words that name a figure and where they stand."""
+
+    text: str
+    box: Box
