@@ -27,19 +27,28 @@ from finlmm_core.domain import Box, FigureKind
 from finlmm_parsers.primitives import Word
 
 
-@dataclass(slots=True)
 class Line:
     """Words that a reader reads as one line without a jump: cells of a table row or of two columns are lines apart."""
 
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    text: str
-    words: tuple[Word, ...]
-    size: float  # font size in points as shown, of most of its characters
-    bold: bool = False
-    upright: bool = True
+    __slots__ = ("bold", "row", "size", "text", "upright", "words", "x0", "x1", "y0", "y1")
+
+    def __init__(self, words: list[Word], row: int, text: str) -> None:
+        self.words = words
+        self.row = row  # lines of one printed row share it
+        self.text = text
+        first = words[0]
+        if len(words) == 1:
+            self.x0, self.y0, self.x1, self.y1 = first[1:5]
+            longest = first
+        else:
+            self.x0 = first[1]
+            self.y0 = min([word[2] for word in words])
+            self.x1 = max([word[3] for word in words])
+            self.y1 = max([word[4] for word in words])
+            longest = max(words, key=lambda word: len(word[0]))
+        self.size = longest[5]  # font size in points as shown
+        self.bold = longest[6]
+        self.upright = first[7]
 
     @property
     def box(self) -> Box:
