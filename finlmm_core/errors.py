@@ -7,6 +7,7 @@ The command line prints the message without a traceback and ends with exit code 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class FinlmmError(Exception):
@@ -23,6 +24,17 @@ class FinlmmError(Exception):
         super().__init__(message if hint is None else f"{message}\n  {hint}")
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with message and hint kept apart, whatever a subclass's arguments are."""
+        return (_rebuilt, (type(self), str(self), self.__dict__))
+
+
+def _rebuilt(kind: type[FinlmmError], text: str, state: dict[str, Any]) -> FinlmmError:
+    error = kind.__new__(kind, text)
+    error.args = (text,)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigError(FinlmmError):

@@ -1,0 +1,90 @@
+"""What engines have in common: the work they are handed and what they hand back."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+
+from finlmm_core.errors import DocumentError, FinlmmError
+
+if TYPE_CHECKING:
+    from finlmm_core.config import EngineConfig
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Task_contra = TypeVar("Task_contra", contravariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Work(Protocol[Task_contra, Result_co]):
+    """What is done with one task. It must survive pickling; ``tell`` reports the stage that has begun."""
+
+    def __call__(self, task: Task_contra, tell: Callable[[str], None]) -> Result_co: ...
+
+
+class Limits(NamedTuple):
+    """What one document may cost."""
+
+    seconds: float
+    memory_mb: int
+
+
+class Outcome(NamedTuple, Generic[Task, Result]):
+    """How one task ended: with a result, or with the reason why there is none."""
+
+    task: Task
+    result: Result | None
+    failure: DocumentError | None
+    stage: str  # the stage that was under way when it failed, '' where none had begun
+    seconds: float  # wall clock
+    peak_mb: float  # largest resident memory seen of the process that did it
+
+
+class Engine(ABC):
+    """Maps work over tasks; the order of outcomes is the order in which tasks end."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    @abstractmethod
+    def map(self, work: Work[Task, Result], tasks: Sequence[Task]) -> Iterator[Outcome[Task, Result]]:
+        """Yield an outcome for each task, failed ones included.
+
+        Raises:
+            FinlmmError: something that the user must mend, such as a full disk; tasks under way are given up.
+        """
+
+
+def failure_of(error: Exception) -> DocumentError:
+    """Return why a document failed, or raise what concerns the whole run and not just the document.
+
+    This is the one place where any exception of a plugin becomes a reason: bad input never ends a run, and a plugin's
+    bug on one document must not take the others along. The traceback is kept.
+    """
+    if isinstance(error, DocumentError):
+        return error
+    if isinstance(error, FinlmmError):
+        raise error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        raise FinlmmError(
+            f"Cannot write: {error.strerror} ({error.filename or 'the run folder'}).",
+            hint="Make room and run the same command again: finished documents are kept.",
+        ) from error
+    if isinstance(error, MemoryError):
+        return DocumentError("memory_limit", "a piece of work asked for more memory than a document may use")
+    trace = "".join(traceback.format_exception(error))
+    return DocumentError("error", f"{type(error).__name__}: {error}\n{trace[-4000:]}")
+
+
+def make_engine(config: EngineConfig) -> Engine:
+    """Return the engine that a configuration names."""
+    from finlmm_core.engines.processes import ProcessEngine
+    from finlmm_core.engines.serial import SerialEngine
+
+    limits = Limits(config.document_seconds, config.document_memory_mb)
+    if config.name == "serial":
+        return SerialEngine(limits)
+    return ProcessEngine(limits, config.resolved_workers())

@@ -1,0 +1,163 @@
+"""The steps that take one document at a time: what each reads, runs and stores.
+
+A step is a pure function of the step before it, its options and its plugins' versions. It is pickled to worker
+processes, plugins and all, so nothing is looked up there.
+"""
+
+from __future__ import annotations
+
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from finlmm_core.domain import Alignment, Document, QAPair, Rejected
+from finlmm_core.errors import DocumentError
+from finlmm_core.plugins.bases import Aligner, Generator, OcrEngine, Parser
+from finlmm_core.steps.align import AlignConfig, align_document
+from finlmm_core.steps.sources import SourceFile
+from finlmm_core.store.documents import DocumentStore
+from finlmm_core.store.images import ImageStore
+from finlmm_core.store.run import STEP_FOLDERS
+
+
+class StepResult(NamedTuple):
+    """What a step made of a document."""
+
+    result: str  # JSON
+    rejected: Sequence[Rejected]
+    counts: dict[str, int]
+
+
+class DocumentContext:
+    """One document on its way through the steps; earlier results are loaded only where they are asked for."""
+
+    def __init__(self, run: Path, reports: Path, source: SourceFile) -> None:
+        self.run = run
+        self.source = source
+        self.pdf = reports / source.relative
+        self.images = ImageStore(run / "images")
+
+    def store(self, step: str) -> DocumentStore:
+        """Return the files of a step."""
+        return DocumentStore(self.run / STEP_FOLDERS[step], step)
+
+    @cached_property
+    def document(self) -> Document:
+        return Document.model_validate(self.store("parse").result(self.source.sha256))
+
+    @cached_property
+    def questions(self) -> list[QAPair]:
+        stored = self.store("generate").result(self.source.sha256)
+        return [QAPair.model_validate(item) for item in stored]
+
+    @cached_property
+    def alignments(self) -> list[Alignment]:
+        return [Alignment.model_validate(item) for item in self.store("align").result(self.source.sha256)]
+
+
+class DocumentStep(ABC):
+    """A step that takes one document at a time.
+
+    Attributes:
+        name: as the command line names it.
+        fingerprint: resolved options and plugin versions; enters the step's key.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, fingerprint: dict[str, Any]) -> None:
+        self.fingerprint = fingerprint
+
+    @abstractmethod
+    def run(self, context: DocumentContext) -> StepResult:
+        """Return the step's result for one document; raise DocumentError to set the document aside."""
+
+
+class ParseStep(DocumentStep):
+    """PDF to Document."""
+
+    name = "parse"
+
+    def __init__(self, fingerprint: dict[str, Any], parser: Parser, ocr: OcrEngine | None) -> None:
+        super().__init__(fingerprint)
+        self.parser = parser
+        self.ocr = ocr
+
+    def run(self, context: DocumentContext) -> StepResult:
+        parsed = self.parser.parse(context.pdf, context.images, self.ocr)
+        if parsed.id != context.source.sha256:
+            raise DocumentError(
+                "changed_while_read",
+                f"the file's SHA-256 is {parsed.id}, and was {context.source.sha256} when the run began",
+            )
+        rejected = parsed.rejected
+        document = parsed.model_copy(update={"source": context.source.relative, "rejected": ()})
+        context.document = document
+        kinds = Counter(figure.kind for figure in document.figures)
+        counts = {
+            "pages": len(document.pages),
+            "blocks": sum(len(page.blocks) for page in document.pages),
+            "figures": len(document.figures),
+            "charts": kinds["chart"],
+            "tables": kinds["table"],
+            "images": kinds["image"],
+        }
+        return StepResult(document.model_dump_json(), rejected, counts)
+
+
+class GenerateStep(DocumentStep):
+    """Document to questions."""
+
+    name = "generate"
+
+    def __init__(self, fingerprint: dict[str, Any], generators: Sequence[Generator]) -> None:
+        super().__init__(fingerprint)
+        self.generators = tuple(generators)
+
+    def run(self, context: DocumentContext) -> StepResult:
+        questions: list[QAPair] = []
+        rejected: list[Rejected] = []
+        seen: set[str] = set()
+        for generator in self.generators:
+            for item in generator.generate(context.document):
+                if isinstance(item, Rejected):
+                    rejected.append(item)
+                elif item.id in seen:
+                    rejected.append(Rejected(step="generate", item_id=item.id, reason="duplicate_question"))
+                else:
+                    seen.add(item.id)
+                    questions.append(item)
+        context.questions = questions
+        counts = {"questions": len(questions), **_by_type(question.type.value for question in questions)}
+        return StepResult(_json_list(questions), rejected, counts)
+
+
+class AlignStep(DocumentStep):
+    """Questions to the one figure that each is about."""
+
+    name = "align"
+
+    def __init__(self, fingerprint: dict[str, Any], chain: Sequence[Aligner], config: AlignConfig) -> None:
+        super().__init__(fingerprint)
+        self.chain = tuple(chain)
+        self.config = config
+
+    def run(self, context: DocumentContext) -> StepResult:
+        alignments, rejected = align_document(context.document, context.questions, self.chain, self.config)
+        types = {question.id: question.type.value for question in context.questions}
+        counts = {"kept": len(alignments), **_by_type(types[alignment.qa_id] for alignment in alignments)}
+        return StepResult(_json_list(alignments), rejected, counts)
+
+
+def _by_type(types: Any) -> dict[str, int]:
+    return dict(sorted(Counter(types).items()))
+
+
+def _json_list(items: Sequence[Any]) -> str:
+    return "[" + ",\n".join(item.model_dump_json() for item in items) + "]"
+
+

@@ -1,0 +1,191 @@
+"""Which steps a run takes, made of its configuration, and the work that is done with one document."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finlmm_core.config import RunConfig
+from finlmm_core.errors import DocumentError, FinlmmError
+from finlmm_core.plugins.bases import Aligner, Generator, OcrEngine, Parser
+from finlmm_core.plugins.manager import Plugins
+from finlmm_core.steps.document_steps import AlignStep, DocumentContext, DocumentStep, GenerateStep, ParseStep
+from finlmm_core.steps.sources import SourceFile
+from finlmm_core.store.documents import Header
+from finlmm_core.store.manifest import SCHEMA_VERSION, key_of
+
+#: All steps in order. The first three take one document at a time.
+STEPS = ("parse", "generate", "align", "samples", "report")
+DOCUMENT_STEPS = STEPS[:3]
+
+
+def make_document_steps(config: RunConfig, plugins: Plugins, names: Sequence[str]) -> list[DocumentStep]:
+    """Return the named document steps with their plugins made and checked.
+
+    Raises:
+        FinlmmError: a plugin cannot work here, such as one whose library is not installed.
+    """
+    makers: dict[str, Callable[[RunConfig, Plugins], DocumentStep]] = {
+        "parse": _parse_step,
+        "generate": _generate_step,
+        "align": _align_step,
+    }
+    return [makers[name](config, plugins) for name in names if name in makers]
+
+
+def _parse_step(config: RunConfig, plugins: Plugins) -> ParseStep:
+    parser = plugins.create("parser", config.parse.parser, "parse.parser")
+    assert isinstance(parser, Parser)
+    parser.check()
+    ocr = None
+    if config.parse.ocr is not None:
+        ocr = plugins.create("ocr", config.parse.ocr, "parse.ocr")
+        assert isinstance(ocr, OcrEngine)
+        ocr.check()
+    fingerprint = {
+        "parser": plugins.describe("parser", parser),
+        "ocr": plugins.describe("ocr", ocr) if ocr is not None else "none",
+    }
+    return ParseStep(fingerprint, parser, ocr)
+
+
+def _generate_step(config: RunConfig, plugins: Plugins) -> GenerateStep:
+    generators = []
+    for number, ref in enumerate(config.generate.generators):
+        generator = plugins.create("generator", ref, f"generate.generators[{number}]")
+        assert isinstance(generator, Generator)
+        generator.check()
+        generators.append(generator)
+    return GenerateStep({"generators": [plugins.describe("generator", g) for g in generators]}, generators)
+
+
+def _align_step(config: RunConfig, plugins: Plugins) -> AlignStep:
+    chain = []
+    described = []
+    for number, ref in enumerate(config.align.aligners):
+        aligner = plugins.create("aligner", ref, f"align.aligners[{number}]")
+        assert isinstance(aligner, Aligner)
+        aligner.check()
+        chain.append(aligner)
+        described.append({**plugins.describe("aligner", aligner), "weight": ref.weight})
+    options = config.align.model_dump(mode="json", exclude={"aligners"})
+    return AlignStep({**options, "aligners": described}, chain, config.align)
+
+
+class Done(NamedTuple):
+    """One step of one document: its header, and the seconds it took (0 where it was done before)."""
+
+    step: str
+    header: Header
+    seconds: float
+
+
+class DocumentWork:
+    """What is done with one document: its steps in order, those with an unchanged key left out.
+
+    An instance is pickled to worker processes.
+    """
+
+    def __init__(self, run: Path, reports: Path, steps: Sequence[DocumentStep]) -> None:
+        self.run = run
+        self.reports = reports
+        self.steps = tuple(steps)
+
+    def first_key(self, context: DocumentContext) -> str | None:
+        """Return the key of what the first step reads; None where the step before it set the document aside."""
+        first = self.steps[0].name
+        if first == STEPS[0]:
+            return context.source.sha256
+        before = STEPS[STEPS.index(first) - 1]
+        header = context.store(before).header(context.source.sha256)
+        if header is None:
+            raise FinlmmError(
+                f"'{context.source.relative}' has no result of the step '{before}' in {self.run}.",
+                hint=f"Run that step first: finlmm {before} {self.run}",
+            )
+        return header.key if header.status == "done" else None
+
+    def key(self, step: DocumentStep, input_key: str) -> str:
+        """Return the key of a step for a document whose earlier result has the given key."""
+        return key_of(step.name, SCHEMA_VERSION, step.fingerprint, input_key)
+
+    def __call__(self, task: SourceFile, tell: Callable[[str], None]) -> list[Done]:
+        """Take one document through the steps."""
+        context = DocumentContext(self.run, self.reports, task)
+        done: list[Done] = []
+        input_key = self.first_key(context)
+        for step in self.steps:
+            if input_key is None:
+                self._forget(context, step)
+                continue
+            key = self.key(step, input_key)
+            store = context.store(step.name)
+            header = store.header(task.sha256)
+            seconds = 0.0
+            if header is None or header.key != key:
+                tell(step.name)
+                started = time.monotonic()
+                try:
+                    made = step.run(context)
+                except DocumentError as error:
+                    header = self.set_aside(context, step, key, error)
+                else:
+                    header = store.write(task.sha256, key, made.result, made.rejected, made.counts)
+                seconds = time.monotonic() - started
+            done.append(Done(step.name, header, seconds))
+            input_key = key if header.status == "done" else None
+        return done
+
+    def failed(self, task: SourceFile, stage: str, failure: DocumentError) -> list[Done]:
+        """Write down that a document's process was ended during a stage; return the steps that it has."""
+        context = DocumentContext(self.run, self.reports, task)
+        done: list[Done] = []
+        input_key = self.first_key(context)
+        for step in self.steps:
+            if input_key is None:
+                self._forget(context, step)
+                continue
+            key = self.key(step, input_key)
+            header = context.store(step.name).header(task.sha256)
+            if header is None or header.key != key or step.name == stage:
+                header = self.set_aside(context, step, key, failure)
+            done.append(Done(step.name, header, 0.0))
+            input_key = key if header.status == "done" else None
+        return done
+
+    def set_aside(self, context: DocumentContext, step: DocumentStep, key: str, error: DocumentError) -> Header:
+        """Keep the reason why a document has no result in this step."""
+        from finlmm_core.domain import Rejected
+
+        reason = Rejected(
+            step=step.name, item_id=context.source.sha256, reason=error.reason, detail=error.detail
+        )
+        return context.store(step.name).write(context.source.sha256, key, "null", [reason], {}, "set_aside")
+
+    def _forget(self, context: DocumentContext, step: DocumentStep) -> None:
+        """Remove what an earlier run had made of a document that is set aside now."""
+        store = context.store(step.name)
+        store.path(context.source.sha256).unlink(missing_ok=True)
+        store.rejected_path(context.source.sha256).unlink(missing_ok=True)
+
+
+def changed_options(before: Any, now: Any, path: str = "") -> list[str]:
+    """Return the paths at which two resolved options differ, each with what it was and what it is."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        lines = []
+        for name in sorted(before.keys() | now.keys()):
+            lines += changed_options(before.get(name), now.get(name), f"{path}.{name}".lstrip("."))
+        return lines
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        lines = []
+        for number, (one, other) in enumerate(zip(before, now, strict=True)):
+            lines += changed_options(one, other, f"{path}[{number}]")
+        return lines
+    return [] if before == now else [f"{path}: was {_shown(before)}, is {_shown(now)}"]
+
+
+def _shown(value: Any) -> str:
+    text = "not set" if value is None else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,386 @@
+"""Runs steps over a folder of reports: skips what is done, refuses what was begun otherwise, loses nothing.
+
+Neighbouring document steps are taken together, one document through all of them, so that a worker that has a parsed
+document in memory need not load it again and no step waits for the slowest document of the one before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import Field
+
+import finlmm_core
+from finlmm_core.config import RunConfig
+from finlmm_core.domain import Frozen
+from finlmm_core.engines import make_engine
+from finlmm_core.errors import FinlmmError
+from finlmm_core.plugins.manager import Plugins
+from finlmm_core.steps.document_steps import DocumentContext, DocumentStep
+from finlmm_core.steps.plan import (
+    DOCUMENT_STEPS,
+    STEPS,
+    Done,
+    DocumentWork,
+    changed_options,
+    make_document_steps,
+)
+from finlmm_core.steps.progress import Progress
+from finlmm_core.steps.report import run_report_step
+from finlmm_core.steps.samples import DocumentRecord, Provenance, build_samples
+from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
+from finlmm_core.store.atomic import write_atomic
+from finlmm_core.store.manifest import SCHEMA_VERSION, StepRecord, git_revision, key_of
+from finlmm_core.store.run import CONFIG_FILE, RunFolder
+
+
+class StepSummary(Frozen):
+    """How a step went in this run."""
+
+    record: StepRecord
+    seconds: float = Field(description="of work, summed over processes; 0 where nothing was left to do")
+    worked_on: int = Field(description="documents (or, for later steps, 1) that had to be done; the others were kept")
+
+
+class RunSummary(Frozen):
+    """How a run went."""
+
+    run: Path
+    steps: dict[str, StepSummary]
+    set_aside: tuple[tuple[str, str, str], ...] = Field(description="(report, reason, detail), by report")
+    wall_seconds: float
+    peak_worker_mb: float
+
+
+def run_steps(
+    config: RunConfig,
+    plugins: Plugins,
+    *,
+    first: str = STEPS[0],
+    last: str = STEPS[-1],
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> RunSummary:
+    """Run the steps from ``first`` to ``last`` and return what came out.
+
+    Documents and steps whose key is unchanged are kept as they are.
+
+    Args:
+        config: the whole configuration; ``config.out`` is the run's folder.
+        plugins: where plugins are looked up.
+        first: first step, one of STEPS.
+        last: last step.
+        fresh: do a step again, and all after it, where its options differ from those it was begun with.
+        progress: hears of progress.
+
+    Raises:
+        FinlmmError: a step was begun with other options and ``fresh`` is not set, a result that is needed is missing,
+            another process works in the folder, a plugin cannot work here.
+    """
+    if config.out is None:
+        raise FinlmmError("No folder for the run was given.", hint="Give one with -o, or as 'out' in the config.")
+    names = STEPS[STEPS.index(first) : STEPS.index(last) + 1]
+    if not names:
+        raise FinlmmError(f"--from {first} comes after --to {last}.", hint=f"The order is: {', '.join(STEPS)}.")
+    run = RunFolder(config.out)
+    # All that can be wrong is found before anything is written.
+    document_steps = make_document_steps(config, plugins, names)
+    sources = _sources(config, run, first)
+    options = _resolved_options(config, document_steps, names)
+    stale = _changed_steps(run, names, options, fresh)
+    return _Run(config, plugins, run, sources, names, document_steps, options, stale, progress or Progress()).go()
+
+
+class _Run:
+    """One call of run_steps."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        plugins: Plugins,
+        run: RunFolder,
+        sources: Sources,
+        names: Sequence[str],
+        document_steps: Sequence[DocumentStep],
+        options: dict[str, dict[str, Any]],
+        stale: Sequence[str],
+        progress: Progress,
+    ) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.run = run
+        self.sources = sources
+        self.names = names
+        self.document_steps = document_steps
+        self.options = options
+        self.stale = stale
+        self.progress = progress
+        self.started = time.monotonic()
+        self.peak_mb = 0.0
+        self.summaries: dict[str, StepSummary] = {}
+
+    def go(self) -> RunSummary:
+        with self.run.locked():
+            for name in self.stale:
+                self.run.remove(name)
+            text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True))
+            write_atomic(self.run.path / CONFIG_FILE, text.encode())
+            if STEPS[0] in self.names:
+                write_sources(self.sources, self.run.path)
+            for name in self.names:
+                self.run.begin(name, self.options[name])
+            if self.document_steps:
+                self._run_document_steps()
+            if "samples" in self.names:
+                self._run_samples()
+            if "report" in self.names:
+                self._run_report()
+        return RunSummary(
+            run=self.run.path,
+            steps=self.summaries,
+            set_aside=tuple(self._set_aside()),
+            wall_seconds=round(time.monotonic() - self.started, 2),
+            peak_worker_mb=round(self.peak_mb, 1),
+        )
+
+    # ------------------------------------------------------------------------------------------ document steps
+
+    def _run_document_steps(self) -> None:
+        engine = make_engine(self.config.engine)
+        work = DocumentWork(self.run.path, self.sources.root, self.document_steps)
+        label = " + ".join(step.name for step in self.document_steps)
+        # The longest first: one long document begun last would keep a single worker busy at the end.
+        tasks = sorted(self.sources.files, key=lambda source: (-source.cost, source.relative))
+        done: dict[str, list[Done]] = {}
+        self.progress.begin(label, len(tasks))
+        for outcome in engine.map(work, tasks):
+            self.peak_mb = max(self.peak_mb, outcome.peak_mb)
+            note = ""
+            if outcome.failure is not None:
+                stage = outcome.stage or self.document_steps[0].name
+                done[outcome.task.sha256] = work.failed(outcome.task, stage, outcome.failure)
+                note = f"{outcome.task.relative}: set aside in {stage}: {outcome.failure.reason}"
+            elif outcome.result is not None:
+                done[outcome.task.sha256] = outcome.result
+                note = _set_aside_note(outcome.task, outcome.result)
+            self.progress.advance(label, note)
+        self.progress.end(label)
+        for step in self.document_steps:
+            self._finish_document_step(step, done)
+
+    def _finish_document_step(self, step: DocumentStep, done: dict[str, list[Done]]) -> None:
+        counts: Counter[str] = Counter()
+        rejections: Counter[str] = Counter()
+        keys = []
+        seconds = 0.0
+        inputs = set_aside = worked_on = 0
+        for source in self.sources.files:
+            for item in done[source.sha256]:
+                if item.step != step.name:
+                    continue
+                inputs += 1
+                counts.update(item.header.counts)
+                rejections.update(item.header.rejections)
+                keys.append(item.header.key)
+                seconds += item.seconds
+                worked_on += item.seconds > 0
+                set_aside += item.header.status == "set_aside"
+        if step.name == STEPS[0]:
+            rejections.update(item.reason for item in self.sources.rejected)
+        record = self._record(
+            step.name,
+            key_of(step.name, SCHEMA_VERSION, step.fingerprint, keys),
+            inputs=inputs,
+            set_aside=set_aside,
+            counts=dict(sorted(counts.items())),
+            rejections=dict(sorted(rejections.items())),
+        )
+        self._finish(record, seconds, worked_on)
+
+    # --------------------------------------------------------------------------------------- whole-run steps
+
+    def _run_samples(self) -> None:
+        align_keys = self._keys("align")
+        key = key_of("samples", SCHEMA_VERSION, self.options["samples"], align_keys)
+        before = self.run.record("samples")
+        if before is not None and before.key == key:
+            self._finish(before, 0.0, 0)
+            return
+        started = time.monotonic()
+        self.run.remove("samples")
+        self.run.begin("samples", self.options["samples"])
+        self.progress.begin("samples", 1)
+        summary = build_samples(
+            RunCorpus(self.run.path, self.sources),
+            self.run.images,
+            self.config.samples,
+            self.config.seed,
+            self.run.step("samples"),
+            Provenance(
+                finlmm=finlmm_core.__version__,
+                plugins=self._plugin_versions(),
+                config_key=key,
+            ),
+        )
+        self.progress.advance("samples")
+        self.progress.end("samples")
+        record = self._record(
+            "samples", key, inputs=len(align_keys), counts=summary.counts, rejections=summary.rejections
+        )
+        self._finish(record, time.monotonic() - started, 1)
+
+    def _run_report(self) -> None:
+        started = time.monotonic()
+        samples = self.run.record("samples")
+        if samples is None:
+            raise FinlmmError(
+                f"{self.run.path} has no samples yet.", hint=f"Run that step first: finlmm samples {self.run.path}"
+            )
+        self.progress.begin("report", 1)
+        counts = run_report_step(self.run, self.sources, RunCorpus(self.run.path, self.sources), self.config)
+        self.progress.advance("report")
+        self.progress.end("report")
+        key = key_of("report", SCHEMA_VERSION, self.options["report"], samples.key)
+        self._finish(self._record("report", key, inputs=1, counts=counts), time.monotonic() - started, 1)
+
+    # ------------------------------------------------------------------------------------------------ helpers
+
+    def _record(self, step: str, key: str, **values: Any) -> StepRecord:
+        return StepRecord(
+            step=step,
+            key=key,
+            finlmm=finlmm_core.__version__,
+            git_revision=git_revision(),
+            seed=self.config.seed,
+            options=self.options[step],
+            **values,
+        )
+
+    def _finish(self, record: StepRecord, seconds: float, worked_on: int) -> None:
+        self.run.write_record(record)
+        if worked_on:
+            self.run.add_timing(
+                {
+                    "step": record.step,
+                    "seconds": round(seconds, 3),
+                    "worked_on": worked_on,
+                    "workers": self.config.engine.resolved_workers(),
+                    "peak_worker_mb": round(self.peak_mb, 1),
+                }
+            )
+        self.summaries[record.step] = StepSummary(record=record, seconds=round(seconds, 3), worked_on=worked_on)
+        self.plugins.manager.hook.finlmm_step_finished(record=record)
+
+    def _keys(self, step: str) -> list[str]:
+        """Return the keys of all documents that have a result of a step."""
+        keys = []
+        for source in self.sources.files:
+            header = DocumentContext(self.run.path, self.sources.root, source).store(step).header(source.sha256)
+            if header is not None and header.status == "done":
+                keys.append(header.key)
+        if not keys and self.run.record(step) is None:
+            raise FinlmmError(
+                f"{self.run.path} has no result of the step '{step}' yet.",
+                hint=f"Run that step first: finlmm {step} {self.run.path}",
+            )
+        return keys
+
+    def _plugin_versions(self) -> dict[str, str]:
+        """Return ``{"parser pdfium": "finlmm 0.1.0, version 1", ...}`` of the steps that made this run's documents."""
+        versions: dict[str, str] = {}
+        for step in DOCUMENT_STEPS:
+            for item in _described_plugins(self.run.begun_with(step) or {}):
+                versions[f"{step} {item['name']}"] = f"{item['distribution']}, version {item['version']}"
+        return versions
+
+    def _set_aside(self) -> Iterator[tuple[str, str, str]]:
+        for source in self.sources.files:
+            context = DocumentContext(self.run.path, self.sources.root, source)
+            for step in self.document_steps:
+                header = context.store(step.name).header(source.sha256)
+                if header is not None and header.status == "set_aside":
+                    for item in context.store(step.name).rejected(source.sha256):
+                        yield source.relative, item.reason, item.detail
+
+
+class RunCorpus:
+    """All documents of a run that went through every document step; can be iterated more than once."""
+
+    def __init__(self, run: Path, sources: Sources) -> None:
+        self.run = run
+        self.sources = sources
+
+    def __iter__(self) -> Iterator[DocumentRecord]:
+        for source in self.sources.files:
+            context = DocumentContext(self.run, self.sources.root, source)
+            header = context.store("align").header(source.sha256)
+            if header is not None and header.status == "done":
+                yield DocumentRecord(context.document, context.questions, context.alignments)
+
+
+def _sources(config: RunConfig, run: RunFolder, first: str) -> Sources:
+    if first != STEPS[0]:
+        return read_sources(run.path)
+    if config.reports is None:
+        raise FinlmmError("No reports were given.", hint="Give a folder of PDFs, or 'reports' in the config.")
+    return find_sources(config.reports)
+
+
+def _resolved_options(
+    config: RunConfig, document_steps: Sequence[DocumentStep], names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    options = {step.name: step.fingerprint for step in document_steps}
+    if "samples" in names:
+        options["samples"] = {**config.samples.model_dump(mode="json"), "seed": config.seed}
+    if "report" in names:
+        options["report"] = config.report.model_dump(mode="json")
+    return options
+
+
+def _changed_steps(
+    run: RunFolder, names: Sequence[str], options: dict[str, dict[str, Any]], fresh: bool
+) -> list[str]:
+    """Return the steps to be done again because their options changed; refuse that unless ``fresh``."""
+    problems: list[str] = []
+    changed: list[str] = []
+    for name in names:
+        before = run.begun_with(name)
+        if before is None or name == "report":  # the report page is made anew each time
+            continue
+        lines = changed_options(before, options[name], name)
+        if lines:
+            changed.append(name)
+            problems += lines
+    if not changed:
+        return []
+    if not fresh:
+        raise FinlmmError(
+            f"'{run.path}' was begun with other options:\n    " + "\n    ".join(problems),
+            hint=f"Add --fresh to redo {', '.join(changed)} and what follows, or give another folder.",
+        )
+    return list(STEPS[STEPS.index(changed[0]) :])
+
+
+def _described_plugins(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if {"name", "distribution", "version"} <= value.keys():
+            yield value
+        else:
+            for inner in value.values():
+                yield from _described_plugins(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _described_plugins(inner)
+
+
+def _set_aside_note(source: SourceFile, done: Sequence[Done]) -> str:
+    for item in done:
+        if item.header.status == "set_aside":
+            reasons = ", ".join(item.header.rejections)
+            return f"{source.relative}: set aside in {item.step}: {reasons}"
+    return ""
