@@ -11,7 +11,7 @@ import difflib
 import traceback
 from collections.abc import Iterable, Iterator
 from importlib import metadata
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import pluggy
 from pydantic import ValidationError
@@ -20,6 +20,9 @@ from finlmm_core.errors import ConfigError, FinlmmError
 from finlmm_core.plugins import specs
 from finlmm_core.plugins.bases import KINDS, Plugin, PluginOptions
 from finlmm_core.plugins.refs import PluginRef
+
+if TYPE_CHECKING:
+    import typer
 
 ENTRY_POINT_GROUP = "finlmm"
 
@@ -30,8 +33,6 @@ HOOKS = {
     "generator": "finlmm_generators",
     "aligner": "finlmm_aligners",
 }
-
-AnyPlugin = TypeVar("AnyPlugin", bound=Plugin)
 
 
 class Origin(NamedTuple):
@@ -117,6 +118,14 @@ class Plugins:
     def _failed(self, origin: str, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(error))
         self.failures.append(LoadFailure(origin, f"{type(error).__name__}: {error}".splitlines()[0], trace))
+
+    def add_commands(self, app: typer.Typer) -> None:
+        """Let each distribution add its commands; one that fails is noted like one that does not load."""
+        for implementation in self.manager.hook.finlmm_commands.get_hookimpls():
+            try:
+                implementation.function(app=app)
+            except Exception as error:  # noqa: BLE001 - a stranger's mistake must not take the command line away
+                self._failed(implementation.plugin_name, error)
 
     # ------------------------------------------------------------------------------------------------- lookup
 

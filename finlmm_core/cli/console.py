@@ -1,0 +1,131 @@
+"""What a run looks like on a terminal: bars with counts and time left, a table at the end; plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichBars
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from finlmm_core.steps.progress import Progress
+from finlmm_core.steps.runner import RunSummary
+
+#: A plain log gets a line at most this often, in seconds.
+PLAIN_LINE_SECONDS = 10.0
+
+
+class ConsoleProgress(Progress):
+    """Progress that is also a context; this one is silent."""
+
+    def __enter__(self) -> ConsoleProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class BarProgress(ConsoleProgress):
+    """Bars with counts, time elapsed and time left, on the terminal's error stream."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.bars = RichBars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+        )
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> BarProgress:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def begin(self, step: str, total: int) -> None:
+        self.tasks[step] = self.bars.add_task(step, total=total)
+
+    def advance(self, step: str, note: str = "") -> None:
+        if note:  # file names come from outside: shown as text, never as markup
+            self.console.print(Text(note, style="yellow"))
+        self.bars.advance(self.tasks[step])
+
+
+class PlainProgress(ConsoleProgress):
+    """Lines for a log: the beginning and end of a step, documents set aside, and where things stand now and then."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, int] = {}
+        self.done: dict[str, int] = {}
+        self.started = 0.0
+        self.last_line = 0.0
+
+    def begin(self, step: str, total: int) -> None:
+        self.totals[step], self.done[step] = total, 0
+        self.started = self.last_line = time.monotonic()
+        self._line(f"{step}: {total} to do")
+
+    def advance(self, step: str, note: str = "") -> None:
+        self.done[step] += 1
+        if note:
+            self._line(note)
+        now = time.monotonic()
+        if now - self.last_line >= PLAIN_LINE_SECONDS and self.done[step] < self.totals[step]:
+            self.last_line = now
+            left = (now - self.started) / self.done[step] * (self.totals[step] - self.done[step])
+            self._line(f"{step}: {self.done[step]}/{self.totals[step]}, about {left:.0f} s left")
+
+    def end(self, step: str) -> None:
+        self._line(f"{step}: {self.done[step]}/{self.totals[step]}, {time.monotonic() - self.started:.1f} s")
+
+    def _line(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+def make_progress(*, quiet: bool) -> ConsoleProgress:
+    """Return what suits the place: bars on a terminal, lines in a log, nothing where quiet."""
+    if quiet:
+        return ConsoleProgress()
+    return BarProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+def print_summary(summary: RunSummary) -> None:
+    """Print the run's table: what each step took in, gave, dropped and cost."""
+    console = Console()
+    table = RichTable(title=Text(str(summary.run)), title_justify="left")
+    for heading, justify in (("step", "left"), ("in", "right"), ("out", "left"), ("dropped", "left"), ("s", "right")):
+        table.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
+    for name, step in summary.steps.items():
+        record = step.record
+        out = "\n".join(f"{value:>7,} {label}" for label, value in record.counts.items())
+        dropped = "\n".join(
+            f"{value:>7,} {label}" for label, value in sorted(record.rejections.items(), key=lambda item: -item[1])
+        )
+        seconds = f"{step.seconds:,.1f}" if step.worked_on else "kept"
+        table.add_row(name, f"{record.inputs:,}", Text(out), Text(dropped), seconds)
+    console.print(table)
+    if summary.set_aside:
+        console.print(f"{len({report for report, _, _ in summary.set_aside})} reports were set aside:")
+        for report, reason, detail in summary.set_aside:
+            first_line = detail.splitlines()[0] if detail else ""
+            console.print(Text(f"  {report}: {reason}" + (f" ({first_line})" if first_line else "")))
+    peak = f", {summary.peak_worker_mb:,.0f} MB at most in one process" if summary.peak_worker_mb else ""
+    console.print(f"{summary.wall_seconds:,.1f} s{peak}")
+    page = summary.run / "report" / "index.html"
+    if "report" in summary.steps:
+        console.print(Text(f"report page: {page}"))
+    if "samples" in summary.steps:
+        console.print(Text(f"dataset:     {summary.run / 'samples'}"))
