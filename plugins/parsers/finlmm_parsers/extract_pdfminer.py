@@ -19,6 +19,7 @@ from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
 from pdfminer.psexceptions import PSException
 
+from finlmm_core.domain import TextSource
 from finlmm_core.errors import DocumentError
 from finlmm_parsers.glyphs import words_of
 from finlmm_parsers.pdfminer_device import PrimitivesDevice, PrimitivesInterpreter
@@ -114,10 +115,8 @@ class PdfminerPages:
             for word in words_of(device.glyphs)
             if 0 <= (word.x0 + word.x1) / 2 <= width and 0 <= (word.y0 + word.y1) / 2 <= height
         ]
-        primitives = PagePrimitives(
-            number=index + 1, width=width, height=height, words=words, shapes=device.shapes, rasters=device.rasters
-        )
-        return primitives, problem
+        source: TextSource = "layer" if words else "none"
+        return PagePrimitives(index + 1, width, height, words, device.shapes, device.rasters, source), problem
 
 
 def _shown_box(page: PDFPage) -> tuple[float, float, float, float]:

@@ -8,6 +8,7 @@ out of order.
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -108,7 +109,7 @@ def _join_touching(runs: list[list[Glyph]], spaced: list[bool]) -> tuple[list[li
     ]  # rotated labels are short and drawn at one go
     level.sort(key=lambda index: (round(runs[index][0].y), runs[index][0].x, index))
     joined_into: dict[int, int] = {}
-    for left, right in zip(level, level[1:], strict=False):
+    for left, right in itertools.pairwise(level):
         target = joined_into.get(left, left)
         last, first = runs[target][-1], runs[right][0]
         along, across = _step(last, first)
@@ -151,14 +152,16 @@ def _join_spaced_letters(runs: list[list[Glyph]], spaced: Sequence[bool]) -> lis
 
 
 def _word(run: Sequence[Glyph]) -> Word:
+    first = run[0]
     return Word(
         text="".join(glyph.text for glyph in run),
         x0=min(glyph.box[0] for glyph in run),
         y0=min(glyph.box[1] for glyph in run),
         x1=max(glyph.box[2] for glyph in run),
         y1=max(glyph.box[3] for glyph in run),
-        size=max(glyph.size for glyph in run),
-        bold=sum(glyph.bold for glyph in run) * 2 > len(run),
+        size=round(first.size, 2),
+        bold=first.bold,
+        upright=first.direction_x > 0 and abs(first.direction_y) < 0.3 * first.direction_x,
     )
 
 

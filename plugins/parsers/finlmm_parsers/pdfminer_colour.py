@@ -18,7 +18,7 @@ from pdfminer.psparser import PSLiteral
 UNKNOWN_PAINT = 0x808080
 
 
-class NamedColourSpace(PDFColorSpace):  # type: ignore[misc]
+class NamedColourSpace(PDFColorSpace):
     """A colour space of the page's resources with its specification, an array as in PDF 32000-1, 8.6."""
 
     def __init__(self, name: str, components: int, specification: Sequence[Any]) -> None:

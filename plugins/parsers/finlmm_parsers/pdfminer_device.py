@@ -33,7 +33,7 @@ MOST_MARKS = 2_000_000
 _BOLD_NAMES = ("bold", "black", "heavy", "semibold", "demi")
 
 
-class PrimitivesDevice(PDFTextDevice):  # type: ignore[misc]
+class PrimitivesDevice(PDFTextDevice):
     """Collects one page's marks. Coordinates come out in points with the origin top left.
 
     Args:
@@ -77,7 +77,7 @@ class PrimitivesDevice(PDFTextDevice):  # type: ignore[misc]
         except PDFUnicodeNotDefined:
             text = "\ufffd"  # so that a page of unreadable codes can be told from a page of words
         bold, ascent, descent = self._font(font)
-        a, b, c, d, e, f = matrix
+        a, b, c, d, _, _ = matrix
         advance = font.char_width(cid) * fontsize * scaling
         scale_across = math.hypot(c, d)
         size = abs(fontsize) * scale_across
@@ -201,7 +201,7 @@ class PrimitivesDevice(PDFTextDevice):  # type: ignore[misc]
             raise DocumentError("page_too_complex", f"a page draws more than {MOST_MARKS} marks")
 
 
-class PrimitivesInterpreter(PDFPageInterpreter):  # type: ignore[misc]
+class PrimitivesInterpreter(PDFPageInterpreter):
     """pdfminer's interpreter with clipping, named colour spaces, and limits on forms within forms."""
 
     device: PrimitivesDevice
