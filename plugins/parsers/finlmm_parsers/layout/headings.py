@@ -1,0 +1,136 @@
+"""Column headings: which columns a heading stands over, and the flattened heading of each column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from finlmm_core.domain import Box
+from finlmm_parsers.layout.rows import Row
+from finlmm_parsers.layout.rules import Ruling
+from finlmm_parsers.layout.text import join_lines, join_words
+from finlmm_parsers.primitives import Word
+
+if TYPE_CHECKING:
+    from finlmm_parsers.layout.cells import Column
+
+
+class Piece(NamedTuple):
+    """A run of heading words that names one column or spans several."""
+
+    words: tuple[Word, ...]
+    first: int
+    last: int
+
+    @property
+    def box(self) -> Box:
+        return Box.around(w.box for w in self.words)
+
+
+def read_headings(
+    head: list[Row], columns: list[Column], ruling: Ruling
+) -> tuple[tuple[str, ...], tuple[Box | None, ...]]:
+    """Return heading and box of each column; spanning headings come first in every column that they span."""
+    pieces: list[list[Piece]] = [_row_pieces(row, columns, ruling) for row in head]
+    texts: list[str] = []
+    boxes: list[Box | None] = []
+    for index in range(len(columns)):
+        over = [piece for row in pieces for piece in row if piece.first <= index <= piece.last]
+        texts.append(join_lines(join_words(list(piece.words)) for piece in over))
+        own = [piece.box for piece in over]
+        boxes.append(Box.around(own).rounded() if own else None)
+    return tuple(texts), tuple(boxes)
+
+
+def _row_pieces(row: Row, columns: list[Column], ruling: Ruling) -> list[Piece]:
+    runs: list[list[Word]] = []
+    for value in row.values:
+        runs.append(list(value.words))
+    for line in row.texts:
+        runs.extend(_split(line.words, columns))
+    runs.sort(key=lambda words: words[0].x0)
+    pieces = [_place(words, columns, ruling) for words in runs]
+    return _spread(pieces, columns)
+
+
+def _split(words: list[Word], columns: list[Column]) -> list[list[Word]]:
+    """Part a line where a gap wider than a space falls between two columns."""
+    runs = [[words[0]]]
+    for before, word in zip(words, words[1:], strict=False):
+        gap = word.x0 - before.x1
+        if gap > 0.42 * word.size and _between(before.x1, word.x0, columns):
+            runs.append([word])
+        else:
+            runs[-1].append(word)
+    return runs
+
+
+def _between(x0: float, x1: float, columns: list[Column]) -> bool:
+    for left, right in zip(columns, columns[1:], strict=False):
+        middle = (left.x1 + right.x0) / 2
+        if x0 - 6 <= middle <= x1 + 6 or (x0 < right.x0 and x1 > left.x1 and x0 >= left.middle and x1 <= right.middle):
+            return True
+    return False
+
+
+def _place(words: list[Word], columns: list[Column], ruling: Ruling) -> Piece:
+    x0, x1 = words[0].x0, max(w.x1 for w in words)
+    y1 = max(w.y1 for w in words)
+    size = words[0].size
+    table_x0, table_x1 = columns[0].x0, columns[-1].x1
+    overlapped = [
+        i
+        for i, c in enumerate(columns)
+        if min(x1, c.x1) - max(x0, c.x0) > 0.3 * min(x1 - x0, c.x1 - c.x0) or (x0 <= c.x0 and x1 >= c.x1)
+    ]
+    if overlapped and overlapped[0] == 0 and len(overlapped) > 1:
+        # a heading never spans the stub and values: it belongs where most of it lies
+        stub = min(x1, columns[0].x1) - x0
+        overlapped = [0] if stub > 0.5 * (x1 - x0) else overlapped[1:]
+    for rule in ruling.horizontal:
+        if rule.y0 > y1 + 0.6 * size:
+            break
+        if rule.y1 < y1 - 0.3 * size or rule.x0 > x0 + 2 or rule.x1 < x1 - 2:
+            continue
+        under = [i for i, c in enumerate(columns) if rule.x0 - 2 <= c.middle <= rule.x1 + 2]
+        if len(under) > 1 and under[0] > 0 and rule.x1 - rule.x0 < 0.85 * (table_x1 - table_x0):
+            middle = (rule.x0 + rule.x1) / 2
+            if abs((x0 + x1) / 2 - middle) < 0.25 * (rule.x1 - rule.x0):
+                return Piece(tuple(words), under[0], under[-1])
+    if not overlapped:
+        middle = (x0 + x1) / 2
+        nearest = min(range(len(columns)), key=lambda i: _distance(middle, columns[i]))
+        overlapped = [nearest]
+    return Piece(tuple(words), overlapped[0], overlapped[-1])
+
+
+def _distance(x: float, column: Column) -> float:
+    if column.x0 <= x <= column.x1:
+        return 0.0
+    return min(abs(x - column.x0), abs(x - column.x1))
+
+
+def _spread(pieces: list[Piece], columns: list[Column]) -> list[Piece]:
+    """Widen spanning headings to the columns that they are centred over and that nothing else in their row names."""
+    result = list(pieces)
+    for k, piece in enumerate(pieces):
+        if piece.first == 0 or not piece.words:
+            continue
+        box = piece.box
+        middle = (box.x0 + box.x1) / 2
+        low = max((p.last + 1 for p in pieces[:k]), default=1)
+        high = min((p.first - 1 for p in pieces[k + 1 :]), default=len(columns) - 1)
+        low = max(low, 1)
+        first, last = piece.first, piece.last
+        if first == last and (
+            abs(box.x1 - columns[first].x1) < 4 or columns[first].x0 - 2 < middle < columns[first].x1 + 2
+        ):
+            continue
+        error = abs((columns[first].x0 + columns[last].x1) / 2 - middle)
+        best = (error, first, last)
+        for a in range(low, first + 1):
+            for b in range(last, high + 1):
+                e = abs((columns[a].x0 + columns[b].x1) / 2 - middle)
+                if e < best[0] - 2:
+                    best = (e, a, b)
+        result[k] = Piece(piece.words, best[1], best[2])
+    return result

@@ -1,0 +1,148 @@
+"""Rows of a page as the table finder sees them: value cells, text cells, and stacks of prose that part columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from finlmm_parsers.layout.types import Line
+from finlmm_parsers.layout.values import Value, row_values
+
+# A line of prose is at least this many em wide; table labels and headings are mostly narrower.
+_PROSE_EM = 15.0
+
+
+@dataclass
+class Row:
+    """One printed row, or the part of it that lies between two columns of prose."""
+
+    index: int
+    y0: float
+    y1: float
+    size: float
+    values: list[Value]
+    texts: list[Line]
+    x0: float = 0.0
+    x1: float = 0.0
+    years: bool = False  # nothing but periods: a heading row
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def middle(self) -> float:
+        return (self.y0 + self.y1) / 2
+
+    @property
+    def is_data(self) -> bool:
+        return bool(self.values) and not self.years and (bool(self.texts) or len(self.values) > 1)
+
+
+def group_rows(lines: list[Line]) -> list[list[Line]]:
+    """Return the lines of each printed row, top to bottom."""
+    rows: list[list[Line]] = []
+    last = -1
+    for line in lines:
+        if line.row != last:
+            rows.append([])
+            last = line.row
+        rows[-1].append(line)
+    return rows
+
+
+def prose_lines(rows: list[list[Line]]) -> set[int]:
+    """Return the ids of lines that belong to running text: three or more stacked lines that fill one column."""
+    open_stacks: list[list[Line]] = []
+    prose: set[int] = set()
+
+    def close(stack: list[Line]) -> None:
+        if len(stack) < 3:
+            return
+        widest = max(line.x1 - line.x0 for line in stack)
+        full = sum(1 for line in stack[:-1] if line.x1 - line.x0 > 0.8 * widest)
+        if full >= 0.75 * (len(stack) - 1):
+            prose.update(id(line) for line in stack)
+
+    for row in rows:
+        for line in row:
+            size = line.size
+            if line.x1 - line.x0 < 3 * size:
+                continue
+            wide = line.x1 - line.x0 > _PROSE_EM * size
+            for stack in open_stacks:
+                last = stack[-1]
+                indent = line.x0 - last.x0
+                if (
+                    abs(indent) < (2.5 * size if len(stack) == 1 else 2.0)
+                    and line.y0 - last.y1 < 1.0 * size
+                    and line.y0 > last.y0
+                    and abs(last.size - size) < 0.6
+                ):
+                    stack.append(line)
+                    break
+            else:
+                if wide:
+                    open_stacks.append([line])
+        if open_stacks and row:
+            top = row[0].y0
+            still = []
+            for stack in open_stacks:
+                if top - stack[-1].y1 > 1.5 * stack[-1].size:
+                    close(stack)
+                else:
+                    still.append(stack)
+            open_stacks = still
+    for stack in open_stacks:
+        close(stack)
+    return prose
+
+
+def make_rows(lines: list[Line]) -> list[Row]:
+    """Return the rows of a page, each parted where a column of prose stands between its cells.
+
+    A value that stands alone beside prose keeps the prose as its label: row labels of several lines look like prose.
+    """
+    printed = group_rows(lines)
+    prose = prose_lines(printed)
+    rows: list[Row] = []
+    for index, row in enumerate(printed):
+        if not any(id(line) in prose for line in row) or len(row) == 1:
+            rows.append(_row(index, row))
+            continue
+        part: list[Line] = []
+        parts: list[list[Line]] = [part]
+        for line in row:
+            if id(line) in prose:
+                parts += [[line], []]
+            else:
+                parts[-1].append(line)
+        kept: list[Row] = [_row(index, p) for p in parts if p]
+        merged: list[Row] = []
+        for piece in kept:
+            before = merged[-1] if merged else None
+            if (
+                before is not None
+                and before.texts
+                and not before.values
+                and id(before.texts[-1]) in prose
+                and piece.values
+                and not piece.texts
+            ):
+                merged[-1] = _row(index, before.lines + piece.lines)
+            else:
+                merged.append(piece)
+        rows.extend(merged)
+    return rows
+
+
+def _row(index: int, lines: list[Line]) -> Row:
+    values, texts = row_values(lines)
+    return Row(
+        index=index,
+        y0=min(line.y0 for line in lines),
+        y1=max(line.y1 for line in lines),
+        size=max(line.size for line in lines),
+        values=values,
+        texts=texts,
+        x0=min(line.x0 for line in lines),
+        x1=max(line.x1 for line in lines),
+        years=bool(values) and all(v.year for v in values),
+        lines=lines,
+    )

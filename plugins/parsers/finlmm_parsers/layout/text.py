@@ -1,0 +1,141 @@
+"""Joining words and lines to text: spaces in English, none between Chinese characters, hyphens mended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from finlmm_parsers.primitives import Word
+
+# CJK ideographs, kana, full-width forms and CJK punctuation
+CJK = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0002fa1f"
+_CJK = re.compile(f"[{CJK}]")
+_HYPHEN_END = re.compile(r"[A-Za-z]{2,}[-\u00ad\u2010]$")
+
+
+def is_cjk(character: str) -> bool:
+    """Tell whether the character is written without spaces around it."""
+    code = ord(character)
+    return code >= 0x2E80 and (
+        code <= 0x9FFF
+        or 0xF900 <= code <= 0xFAFF
+        or 0xFE30 <= code <= 0xFE4F
+        or 0xFF00 <= code <= 0xFFEF
+        or 0x20000 <= code <= 0x2FA1F
+    )
+
+
+def has_cjk(text: str) -> bool:
+    """Tell whether the text holds a CJK character."""
+    return _CJK.search(text) is not None
+
+
+def join_words(words: Sequence[Word]) -> str:
+    """Return the words of one line as text; words that touch (a fragment of a word, CJK runs) are joined.
+
+    A word is a fragment when it begins where the one before it ends (less than a twelfth of the font size).
+    """
+    if len(words) == 1:
+        return words[0].text
+    parts = [words[0].text]
+    before = words[0]
+    for word in words[1:]:
+        gap = word.x0 - before.x1
+        touching = gap < 0.08 * word.size
+        if (touching and gap > -0.5 * word.size) or (
+            gap < 0.6 * word.size and is_cjk(before.text[-1]) and is_cjk(word.text[0])
+        ):
+            parts.append(word.text)
+        else:
+            parts.append(" " + word.text)
+        before = word
+    return "".join(parts)
+
+
+def join_lines(lines: Iterable[str]) -> str:
+    """Return the lines of one paragraph as text.
+
+    No space is put between Chinese characters; an English word parted by a hyphen at the end of a line is mended when
+    the next line goes on in lower case (``"finan-", "cial"``), and keeps its hyphen otherwise (``"non-", "GAAP"``).
+    """
+    text = ""
+    for line in lines:
+        line = line.strip()
+        if not line:
+            continue
+        if not text:
+            text = line
+        elif _HYPHEN_END.search(text):
+            if line[0].islower() and text[-1] != "\u2010":
+                stem = text[:-1].rsplit(None, 1)[-1].lower()
+                text = text + line if stem in _PREFIXES else text[:-1] + line
+            else:
+                text += line
+        elif is_cjk(text[-1]) or is_cjk(line[0]):
+            # between a CJK character and a Latin word printed text has at most a thin space
+            text += line
+        else:
+            text += " " + line
+    return text
+
+
+# Prefixes and first halves that keep their hyphen when a compound is parted at a line's end.
+_PREFIXES = frozenset(
+    [
+        "non",
+        "self",
+        "co",
+        "pre",
+        "post",
+        "long",
+        "short",
+        "mid",
+        "year",
+        "high",
+        "low",
+        "well",
+        "cross",
+        "inter",
+        "intra",
+        "anti",
+        "ex",
+        "multi",
+        "tax",
+        "cash",
+        "third",
+        "first",
+        "second",
+        "full",
+        "half",
+        "fixed",
+        "floating",
+        "market",
+        "fair",
+        "risk",
+        "available",
+        "held",
+        "on",
+        "off",
+        "end",
+        "re",
+        "over",
+        "under",
+        "company",
+        "customer",
+        "debt",
+        "income",
+        "interest",
+        "asset",
+        "dollar",
+        "share",
+        "stock",
+        "follow",
+        "start",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+    ]
+)

@@ -1,0 +1,109 @@
+"""Which printed tokens are table values, and how loose signs around a number become one cell."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from finlmm_parsers.layout.types import Line
+from finlmm_parsers.primitives import Word
+
+_SIGN = r"(?:US|HK|C|A|R|NZ|S)?[$€£¥₩₹￥]|RMB|CNY|USD|EUR|GBP|HKD|Rs\.?"
+_NUMBER = re.compile(
+    rf"^[(\[<~≈+\-−–—*△▲▼]{{0,2}}(?:{_SIGN})?[(\-−–—]?"
+    r"(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?\d*"
+    r"(?:%|‰|x|X|×|bps|bp|pp|pts?|[mMbBkK]n?|p|¢|c|倍|元|亿|万|亿元|万元|年|天|个|家|[AEF])?[)\]]?"
+    r"(?:%|x)?[*†‡§]{0,3}(?:\(\w{1,2}\)|\[\w{1,2}\])?\)?$"
+)
+_DASH = re.compile(r"^[$€£¥]?[-−–—‐―－]{1,3}[%)]?$")
+_WORDS = re.compile(r"^(?:\(?n/?[am]\.?\)?|n\.m\.?|nmf?|nil|not meaningful|[√✓✔●○◯×☑☒✗]|\*{1,3}|/|--+)$", re.IGNORECASE)
+_CURRENCY = re.compile(rf"^\(?(?:{_SIGN})\(?$")
+_AFTER = re.compile(r"^(?:%|\)|\)%|%\)|‰|pts?\.?|bps|pp|x|[*†‡§]{1,3}|\(\w\)|[)\]]+)$")
+_LEADER = re.compile(r"^(?:[.·•…_]{3,}|[.…][.…\s]*)$")
+_YEAR = re.compile(
+    r"^(?:FY|CY)?(?:19|20)\d\d[AEFaef]?$|^['’]\d\d[AEF]?$|^FY\d\d[AEF]?$|^[1-4]Q\d\d[AEF]?$|^Q[1-4]$|^[12]H\d\d[AEF]?$"
+)
+
+
+class Value(NamedTuple):
+    """One value cell: its words left to right (sign, number, percent sign)."""
+
+    x0: float
+    x1: float
+    words: tuple[Word, ...]
+    year: bool  # a period such as 2021, 2024E or FY19, which may be a heading
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a token is a number with its signs, a dash for nothing, or a mark that fills a cell."""
+    first = text[0]
+    if first.isalpha() and first not in "RUHCGENnFA":
+        return False
+    if len(text) > 24:
+        return False
+    if any(c.isdigit() for c in text):
+        return _NUMBER.match(text) is not None
+    return _DASH.match(text) is not None or _WORDS.match(text) is not None
+
+
+def is_year(text: str) -> bool:
+    """Tell whether a token names a period in one word."""
+    return _YEAR.match(text) is not None
+
+
+def is_leader(text: str) -> bool:
+    """Tell whether a token is nothing but the dots between a label and its value."""
+    return _LEADER.match(text) is not None
+
+
+def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
+    """Part the lines of one printed row into value cells and text lines.
+
+    A line is a run of values when every token in it is one; a currency sign or opening parenthesis that stands alone
+    goes with the number after it, a percent sign or closing parenthesis with the number before it.
+    """
+    values: list[Value] = []
+    texts: list[Line] = []
+    before: list[Word] = []  # currency and parentheses waiting for their number
+    for line in lines:
+        words = line.words
+        kinds = _kinds(words)
+        if kinds is None:
+            texts.append(line)
+            before = []
+            continue
+        for word, kind in zip(words, kinds, strict=True):
+            if kind == "C":
+                before = [*before, word] if before and word.x0 - before[-1].x1 < 2 * word.size else [word]
+            elif kind == "A":
+                last = values[-1] if values else None
+                if last is not None and word.x0 - last.x1 < 2.5 * word.size:
+                    values[-1] = Value(last.x0, max(last.x1, word.x1), (*last.words, word), False)
+            elif kind == "V":
+                cell = (*before, word)
+                values.append(Value(cell[0].x0, word.x1, cell, not before and is_year(word.text)))
+                before = []
+    return values, texts
+
+
+def _kinds(words: list[Word]) -> list[str] | None:
+    """Return for each token V (value), C (sign before), A (sign after), or None where one is plain text."""
+    kinds: list[str] = []
+    for word in words:
+        text = word.text
+        first = text[0]
+        if first.isalpha() and not first.isdigit() and first not in "RUHCGENnFAQxpb√":
+            return None
+        if _CURRENCY.match(text) or text in "([":
+            kinds.append("C")
+        elif _AFTER.match(text) and kinds and kinds[-1] in "VA":
+            kinds.append("A")
+        elif is_number(text) or is_year(text):
+            kinds.append("V")
+        elif _AFTER.match(text):
+            kinds.append("A")
+        elif is_leader(text):
+            kinds.append("L")
+        else:
+            return None
+    return kinds
