@@ -7,4 +7,6 @@ from finlmm_core import hookimpl
 
 @hookimpl
 def finlmm_parsers() -> list[type]:
-    return []
+    from finlmm_parsers.pdfium import PdfiumParser
+
+    return [PdfiumParser]

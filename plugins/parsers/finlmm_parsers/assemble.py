@@ -1,0 +1,283 @@
+"""The way from pages of words, shapes and rasters to a Document; both parsers go it.
+
+Pages are read one at a time and freed; what is kept until the end are the finished blocks, tables and figures and a
+few facts a raster. Pictures wait for the end of the document, because only then it is known which of them come again
+and again; charts drawn as vectors and tables are cropped while their page is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from finlmm_core.domain import (
+    Box,
+    Document,
+    Figure,
+    FigureKind,
+    ImageRef,
+    Page,
+    Rejected,
+    Table,
+    TextSource,
+    content_id,
+)
+from finlmm_core.errors import DocumentError
+from finlmm_core.plugins.bases import OcrEngine
+from finlmm_parsers import cleaning
+from finlmm_parsers.crops import crop_dpi, put_crop
+from finlmm_parsers.figure_text import text_inside
+from finlmm_parsers.layout.lines import find_lines
+from finlmm_parsers.layout.tables import find_tables
+from finlmm_parsers.layout.types import Caption, FigureRegion, TableRegion
+from finlmm_parsers.options import LayoutOptions
+from finlmm_parsers.primitives import PagePrimitives
+from finlmm_parsers.regions import RegionSizes, find_figures
+
+try:  # TEMPORARY until these modules are in
+    from finlmm_parsers.layout.blocks import find_blocks
+except ImportError:
+
+    def find_blocks(page, lines, taken):
+        return [
+            __import__("finlmm_core.domain").domain.Block(box=l.box, text=l.text)
+            for l in lines
+            if not any(b.covers(l.box) > 0.5 for b in taken)
+        ]
+
+
+try:
+    from finlmm_parsers.layout.captions import link_captions
+except ImportError:
+
+    def link_captions(page, lines, boxes):
+        return [None] * len(boxes)
+
+
+try:
+    from finlmm_parsers.layout.running import find_running
+except ImportError:
+
+    def find_running(pages):
+        return [frozenset() for _ in pages]
+
+
+try:
+    from finlmm_parsers.layout.meta import read_meta
+except ImportError:
+
+    def read_meta(pages, source):
+        return __import__("finlmm_core.domain").domain.DocumentMeta()
+
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from finlmm_core.store.images import ImageStore
+
+
+class PageSource(Protocol):
+    """An open PDF: what a parser hands to ``assemble``. Pages are counted from 1, boxes are points as shown."""
+
+    def __len__(self) -> int: ...
+
+    def page(self, number: int) -> PagePrimitives: ...
+
+    def render(self, number: int, box: Box | None, dpi: float) -> Image: ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A picture that waits for the end of the document."""
+
+    page: int
+    box: Box
+    digests: tuple[str, ...]
+    caption: Caption | None
+    text: str  # what the text layer has inside
+
+
+def assemble(
+    source: PageSource, pdf: Path, images: ImageStore, ocr: OcrEngine | None, options: LayoutOptions
+) -> Document:
+    """Return the parsed document.
+
+    Args:
+        source: the open file.
+        pdf: its path; the document's id is the SHA-256 of what is there.
+        images: where crops are put.
+        ocr: reads pictures and scanned pages; without one their text stays empty.
+        options: sizes and limits.
+
+    Raises:
+        DocumentError: ``too_many_pages`` or ``page_too_large``.
+    """
+    if len(source) > options.max_pages:
+        raise DocumentError("too_many_pages", f"{len(source)} pages, at most {options.max_pages} are read")
+    assembly = _Assembly(source, pdf, images, ocr, options)
+    for number in range(1, len(source) + 1):
+        assembly.add_page(number)
+    return assembly.finish()
+
+
+class _Assembly:
+    def __init__(
+        self, source: PageSource, pdf: Path, images: ImageStore, ocr: OcrEngine | None, options: LayoutOptions
+    ) -> None:
+        self.source, self.images, self.ocr, self.options = source, images, ocr, options
+        self.name = pdf.name
+        with pdf.open("rb") as file:
+            self.document_id = hashlib.sha256(file.read()).hexdigest()
+        self.sizes = RegionSizes(options.min_figure_side, options.min_figure_area)
+        self.pages: list[Page] = []
+        self.figures: list[Figure] = []
+        self.tables: list[Table] = []
+        self.rejected: list[Rejected] = []
+        self.waiting: list[_Waiting] = []
+        self.raster_digests: list[tuple[int, str]] = []
+
+    def add_page(self, number: int) -> None:
+        page = self.source.page(number)
+        if max(page.width, page.height) > self.options.max_page_side:
+            raise DocumentError(
+                "page_too_large",
+                f"page {number} measures {page.width:.0f} x {page.height:.0f} points, "
+                f"at most {self.options.max_page_side:.0f} are read",
+            )
+        self.raster_digests += [(number, digest) for digest in sorted({raster.digest for raster in page.rasters})]
+        lines = find_lines(page)
+        tables = find_tables(page, lines)
+        regions, rejected = find_figures(page, lines, tables, self.sizes)
+        self.rejected += rejected
+        charts = [region.box for region in regions if region.kind == "chart"]
+        tables = [table for table in tables if not any(box.covers(table.box) > 0.5 for box in charts)]
+        boxes: list[tuple[Box, FigureKind]] = [(table.box, "table") for table in tables]
+        boxes += [(region.box, region.kind) for region in regions]
+        captions = link_captions(page, lines, boxes) if boxes else []
+        blocks = find_blocks(page, lines, [box for box, _ in boxes])
+        self.pages.append(
+            Page.model_construct(
+                number=number, width=page.width, height=page.height, blocks=tuple(blocks), text_source=page.text_source
+            )
+        )
+        for table, caption in zip(tables, captions[: len(tables)], strict=True):
+            self._add_table(page, table, caption, text_inside(lines, table.box))
+        for region, caption in zip(regions, captions[len(tables) :], strict=True):
+            text = text_inside(lines, region.box)
+            if region.source == "raster":
+                digests = tuple(page.rasters[index].digest for index in region.rasters)
+                self.waiting.append(_Waiting(number, region.box, digests, caption, text))
+            else:
+                source: TextSource = "ocr" if page.text_source == "ocr" else "layer"
+                image = self._crop(number, region)
+                self._add_figure(number, region.box, region.kind, caption, text, source, image)
+
+    def _crop(self, number: int, region: FigureRegion | TableRegion) -> ImageRef:
+        return put_crop(self.images, self._render(number, region.box))
+
+    def _render(self, number: int, box: Box) -> Image:
+        options = self.options
+        grown = box.grown(options.margin)
+        return self.source.render(number, grown, crop_dpi(grown, options.dpi, options.longest_side))
+
+    def _add_table(self, page: PagePrimitives, table: TableRegion, caption: Caption | None, text: str) -> None:
+        source: TextSource = "ocr" if page.text_source == "ocr" else "layer"
+        figure_id = self._add_figure(
+            page.number, table.box, "table", caption, text, source, self._crop(page.number, table)
+        )
+        self.tables.append(
+            Table.model_construct(
+                figure_id=figure_id,
+                title=table.title or (caption.text if caption else ""),
+                header=table.header,
+                rows=table.rows,
+                cell_boxes=table.cell_boxes,
+                header_boxes=table.header_boxes,
+                row_groups=table.row_groups,
+                unit=table.unit,
+                scale=table.scale,
+                currency=table.currency,
+            )
+        )
+
+    def _add_figure(
+        self,
+        page: int,
+        box: Box,
+        kind: FigureKind,
+        caption: Caption | None,
+        text: str,
+        text_source: TextSource,
+        image: ImageRef | None,
+    ) -> str:
+        rounded = box.rounded()
+        figure = Figure.model_construct(
+            id=content_id(self.document_id, page, rounded, kind),
+            page=page,
+            box=rounded,
+            kind=kind,
+            caption=caption.text if caption else "",
+            caption_box=caption.box.rounded() if caption else None,
+            text=text,
+            text_source=text_source if text else "none",
+            image=image,
+        )
+        self.figures.append(figure)
+        return figure.id
+
+    def _settle_pictures(self) -> None:
+        """Decide on the pictures, now that all pages are known; read and crop those that stay."""
+        furniture = cleaning.repeated(self.raster_digests, self.options.repeated_pages)
+        seen = cleaning.NearDuplicates()
+        for picture in self.waiting:
+            if picture.digests and all(digest in furniture for digest in picture.digests):
+                self._drop(picture, "repeated_logo", f"on more than {self.options.repeated_pages} pages")
+                continue
+            image = self._render(picture.page, picture.box)
+            look = cleaning.look_at(image)
+            text, source = picture.text, "layer"
+            reason = cleaning.picture_verdict(look, text, read=False)
+            if reason in (None, "photo") and self.ocr is not None and cleaning.count_numbers(text) < 2:
+                read = "\n".join(line.text for line in self.ocr.read([image])[0])
+                text, source = "\n".join(part for part in (text, read) if part), "ocr"
+                reason = cleaning.picture_verdict(look, text, read=True)
+            if reason is not None:
+                self._drop(picture, reason, f"flat {look.flat:.2f}, {cleaning.count_numbers(text)} numbers inside")
+                continue
+            before = seen.first_page_of(look, picture.box.width / picture.box.height, picture.page)
+            if before is not None:
+                self._drop(picture, "near_duplicate", f"as on page {before}")
+                continue
+            kind: FigureKind = "chart" if look.flat >= 0.5 and cleaning.count_numbers(text) >= 3 else "image"
+            self._add_figure(
+                picture.page, picture.box, kind, picture.caption, text, source, put_crop(self.images, image)
+            )
+
+    def _drop(self, picture: _Waiting, reason: str, detail: str) -> None:
+        self.rejected.append(cleaning.reject(picture.page, picture.box, reason, detail))
+
+    def finish(self) -> Document:
+        self._settle_pictures()
+        self.figures.sort(key=lambda figure: (figure.page, figure.box.y0, figure.box.x0))
+        pages = []
+        for page, running in zip(self.pages, find_running(self.pages), strict=True):
+            if running:
+                blocks = tuple(block for index, block in enumerate(page.blocks) if index not in running)
+                self.rejected += [
+                    cleaning.reject(page.number, page.blocks[index].box, "running_head", page.blocks[index].text[:80])
+                    for index in sorted(running)
+                ]
+                page = page.model_copy(update={"blocks": blocks})
+            pages.append(page)
+        self.rejected.sort(key=lambda item: (int(item.item_id.split(":")[0]), item.item_id, item.reason))
+        return Document(
+            id=self.document_id,
+            source=self.name,
+            pages=tuple(pages),
+            figures=tuple(self.figures),
+            tables=tuple(self.tables),
+            meta=read_meta(pages, self.name),
+            rejected=tuple(self.rejected),
+        )
