@@ -144,9 +144,7 @@ def plugin_references(config: RunConfig) -> list[tuple[str, PluginRef, str]]:
 
 def plugin_problems(config: RunConfig, plugins: Plugins) -> list[str]:
     """Return what is wrong with the plugins that the configuration names, one line each."""
-    return [
-        problem for kind, ref, path in plugin_references(config) for problem in plugins.problems(kind, ref, path)
-    ]
+    return [problem for kind, ref, path in plugin_references(config) for problem in plugins.problems(kind, ref, path)]
 
 
 def _read_toml(file: Path, problems: list[str]) -> dict[str, Any] | None:

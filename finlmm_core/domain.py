@@ -249,7 +249,7 @@ class QAPair(Frozen):
     options: tuple[str, ...]
     answer: Answer
     evidence: tuple[Evidence, ...]
-    program: str | None = Field(default=None, description="expression over the evidence names, e.g. '(a - b) / b * 100'")
+    program: str | None = Field(default=None, description="over the evidence names, e.g. '(a - b) / b * 100'")
     description: str = Field(default="", description="what the figure meant would show (the paper's chart_info)")
     context: str = Field(default="", description="passage or table as text that suffices to answer (stage 1)")
     template: str = Field(default="", description="which template and wording made it, e.g. 'growth/2'")

@@ -137,7 +137,9 @@ def report(
 def run_config(
     context: typer.Context,
     config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file with 'reports' and 'out'.")],
-    first: Annotated[str, typer.Option("--from", help="First step: parse, generate, align, samples, report.")] = "parse",
+    first: Annotated[
+        str, typer.Option("--from", help="First step: parse, generate, align, samples, report.")
+    ] = "parse",
     last: Annotated[str, typer.Option("--to", help="Last step.")] = "report",
     config: ConfigOption = None,
     settings: SetOption = None,

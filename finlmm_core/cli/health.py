@@ -27,7 +27,8 @@ def examine(plugins: Plugins) -> list[Finding]:
 
     memory = psutil.virtual_memory()
     findings = [
-        Finding("finlmm", "ok", f"{finlmm_core.__version__}, Python {platform.python_version()}, {platform.platform()}"),
+        Finding("finlmm", "ok", f"{finlmm_core.__version__}, Python {platform.python_version()}"),
+        Finding("system", "ok", platform.platform()),
         Finding("machine", "ok", f"{os.cpu_count()} cores, {memory.total / 2**30:.0f} GiB memory"),
     ]
     for kind in KINDS:

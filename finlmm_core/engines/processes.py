@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -51,13 +51,13 @@ class ProcessEngine(Engine):
                 wait(watched, timeout=WATCH_SECONDS)
                 for worker in list(pool):
                     for outcome in worker.look():
-                        if outcome.failure is not None and outcome.failure.reason == "crashed":
+                        crashed = outcome.failure is not None and outcome.failure.reason == "crashed"
+                        if crashed and worker.number not in crashed_once:
                             # A crash can be the work of the document before it: once more, in a fresh process.
-                            if worker.number not in crashed_once:
-                                crashed_once.add(worker.number)
-                                waiting.appendleft((worker.number, outcome.task))
-                                continue
-                        yield outcome
+                            crashed_once.add(worker.number)
+                            waiting.appendleft((worker.number, outcome.task))
+                        else:
+                            yield outcome
                     if worker.finished:
                         worker.end()
                         pool.remove(worker)

@@ -242,7 +242,8 @@ def describe_validation(error: ValidationError, model: type, path: str) -> list[
             name = str(item["loc"][-1])
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             meant = f" Did you mean '{near[0]}'?" if near else ""
-            lines.append(f"{where}: unknown option '{name}'.{meant} Known: {', '.join(sorted(known))}.")
+            listed = f"Known: {', '.join(sorted(known))}." if known else "It has no options."
+            lines.append(f"{where}: unknown option '{name}'.{meant} {listed}")
         else:
             given = "" if item["type"] == "missing" else f" (given: {item['input']!r})"
             lines.append(f"{where}: {item['msg']}{given}")

@@ -6,7 +6,6 @@ processes, plugins and all, so nothing is looked up there.
 
 from __future__ import annotations
 
-
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -159,5 +158,3 @@ def _by_type(types: Any) -> dict[str, int]:
 
 def _json_list(items: Sequence[Any]) -> str:
     return "[" + ",\n".join(item.model_dump_json() for item in items) + "]"
-
-

@@ -159,9 +159,7 @@ class DocumentWork:
         """Keep the reason why a document has no result in this step."""
         from finlmm_core.domain import Rejected
 
-        reason = Rejected(
-            step=step.name, item_id=context.source.sha256, reason=error.reason, detail=error.detail
-        )
+        reason = Rejected(step=step.name, item_id=context.source.sha256, reason=error.reason, detail=error.detail)
         return context.store(step.name).write(context.source.sha256, key, "null", [reason], {}, "set_aside")
 
     def _forget(self, context: DocumentContext, step: DocumentStep) -> None:

@@ -25,8 +25,8 @@ from finlmm_core.steps.document_steps import DocumentContext, DocumentStep
 from finlmm_core.steps.plan import (
     DOCUMENT_STEPS,
     STEPS,
-    Done,
     DocumentWork,
+    Done,
     changed_options,
     make_document_steps,
 )
@@ -342,9 +342,7 @@ def _resolved_options(
     return options
 
 
-def _changed_steps(
-    run: RunFolder, names: Sequence[str], options: dict[str, dict[str, Any]], fresh: bool
-) -> list[str]:
+def _changed_steps(run: RunFolder, names: Sequence[str], options: dict[str, dict[str, Any]], fresh: bool) -> list[str]:
     """Return the steps to be done again because their options changed; refuse that unless ``fresh``."""
     problems: list[str] = []
     changed: list[str] = []

@@ -78,7 +78,9 @@ def find_sources(reports: Path) -> Sources:
 
 
 def _pdfs_below(root: Path) -> list[Path]:
-    found = [path for path in root.rglob("*") if path.suffix.lower() == ".pdf" and (path.is_file() or path.is_symlink())]
+    found = [
+        path for path in root.rglob("*") if path.suffix.lower() == ".pdf" and (path.is_file() or path.is_symlink())
+    ]
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 

@@ -1,4 +1,4 @@
-"""What a finished step says of itself: a file that is written last, and holds nothing that changes between equal runs."""
+"""What a finished step says of itself: written last, and nothing in it differs between equal runs."""
 
 from __future__ import annotations
 
