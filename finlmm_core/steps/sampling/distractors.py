@@ -1,0 +1,216 @@
+"""Wrong images for the right one: random < same report < same company, other year < nearest by embedding."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from finlmm_core.domain import QAPair, Split
+from finlmm_core.steps.sampling.chance import Chance
+from finlmm_core.steps.sampling.config import SamplesConfig, Tier
+from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex
+from finlmm_core.steps.sampling.fits import asked, why_it_fits
+
+#: Which tier is asked when the wanted one has nothing to give.
+FALLBACK: tuple[Tier, ...] = ("same_company", "nearest", "same_report", "random")
+_LOOK_AT = 48  # candidates of a tier that are looked at for one place
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Turns texts into unit vectors, float32 [texts, dimensions].
+Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
+
+
+def embedder_named(name: str) -> Embed:
+    """Return the embedder of a name in the options."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    vectorizer = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=1024, alternate_sign=True)
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = vectorizer.transform(texts).toarray().astype(np.float32)
+        return vectors
+
+    return embed
+
+
+class Distractor(NamedTuple):
+    """A wrong image and where it came from."""
+
+    figure: FigureEntry
+    tier: Tier
+
+
+class NearestFigures:
+    """For each figure the figures of its split whose words are nearest, by cosine, in FAISS.
+
+    One search a split, over all right figures at once; distractors never come from another split, so that no image of
+    a held-out report is seen in training.
+    """
+
+    def __init__(self, index: FigureIndex, gold: Sequence[int], embed: Embed, config: SamplesConfig) -> None:
+        self._found: dict[int, list[int]] = {}
+        members: dict[Split, list[int]] = defaultdict(list)
+        seen: set[int] = set()
+        for figure in index.figures:
+            if index.same[figure.index] not in seen and index.at_home(figure) and figure.text:
+                seen.add(index.same[figure.index])
+                members[index.split_of(figure)].append(figure.index)
+        for split, inside in sorted(members.items()):
+            wanted = [g for g in gold if index.split_of(index.figures[g]) == split and index.figures[g].text]
+            if not wanted or len(inside) < 2:
+                continue
+            vectors = embed([index.figures[i].text for i in inside])
+            queries = embed([index.figures[i].text for i in wanted])
+            count = min(config.neighbours + 1, len(inside))
+            for figure_index, row in zip(
+                wanted, search(vectors, queries, count, config.exact_search_up_to), strict=True
+            ):
+                self._found[figure_index] = [inside[place] for place in row if place >= 0]
+
+    def of(self, figure: int) -> list[int]:
+        """Return the nearest figures, nearest first, the figure itself left out."""
+        return [other for other in self._found.get(figure, []) if other != figure]
+
+
+def search(
+    vectors: NDArray[np.float32], queries: NDArray[np.float32], count: int, exact_up_to: int
+) -> NDArray[np.int64]:
+    """Return for each query the rows of the nearest vectors by inner product, -1 where there are fewer.
+
+    Exact (flat) up to ``exact_up_to`` vectors; above, inverted lists (4 sqrt(n) lists, 16 of them searched), trained
+    on at most 64 vectors a list with FAISS's fixed seed and on one thread, so that the result is the same every time.
+    """
+    import faiss
+
+    index: Any
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        dimensions = vectors.shape[1]
+        if len(vectors) <= exact_up_to:
+            index = faiss.IndexFlatIP(dimensions)
+        else:
+            lists = max(1, int(4 * len(vectors) ** 0.5))
+            quantizer = faiss.IndexFlatIP(dimensions)
+            index = faiss.IndexIVFFlat(quantizer, dimensions, lists, faiss.METRIC_INNER_PRODUCT)
+            index.cp.max_points_per_centroid = 64
+            index.train(vectors)
+            index.nprobe = min(16, lists)
+        index.add(vectors)
+        found: NDArray[np.int64] = index.search(queries, count)[1]
+    finally:
+        faiss.omp_set_num_threads(threads)
+    return found
+
+
+class DistractorChooser:
+    """Chooses the wrong images of each sample, and counts what it refused and why."""
+
+    def __init__(
+        self, index: FigureIndex, gold: Sequence[int], nearest: NearestFigures, config: SamplesConfig, seed: int
+    ) -> None:
+        self._index = index
+        self._nearest = nearest
+        self._config = config
+        self._seed = seed
+        self._gold = {index.same[g] for g in gold}
+        self._reports: dict[tuple[Split, str | None], list[int]] = defaultdict(list)
+        for report in index.reports:
+            if index.by_report[report.index]:
+                self._reports[index.splits[report.index], report.language].append(report.index)
+                self._reports[index.splits[report.index], None].append(report.index)
+        #: reason -> how many candidates were refused for it
+        self.refused: Counter[str] = Counter()
+
+    def choose(self, question: QAPair, right: FigureEntry) -> list[Distractor]:
+        """Return the wrong images for a question, hardest tier last; fewer than ``min_distractors`` where none fit."""
+        config = self._config
+        chance = Chance("distractors", self._seed, question.id)
+        wanted = config.max_distractors
+        if config.vary_distractors:
+            wanted = config.min_distractors + chance.below(config.max_distractors - config.min_distractors + 1)
+        taken = {self._index.same[right.index]}
+        need = asked(question)
+        chosen: list[Distractor] = []
+        verdicts: dict[int, bool] = {}
+
+        def fits(candidate: FigureEntry) -> bool:
+            if candidate.index not in verdicts:
+                reason = why_it_fits(need, candidate.text)
+                if reason is not None:
+                    self.refused[reason] += 1
+                verdicts[candidate.index] = reason is not None
+            return verdicts[candidate.index]
+
+        for _ in range(wanted):
+            first = self._draw_tier(chance)
+            for tier in (first, *(other for other in FALLBACK if other != first)):
+                found = self._first_that_may_stand(tier, right, taken, fits, chance)
+                if found is not None:
+                    taken.add(self._index.same[found.index])
+                    chosen.append(Distractor(found, tier))
+                    break
+        return chosen
+
+    def _draw_tier(self, chance: Chance) -> Tier:
+        shares = self._config.tiers
+        order: tuple[Tier, ...] = ("random", "same_report", "same_company", "nearest")
+        point = chance.uniform() * sum(shares.of(tier) for tier in order)
+        for tier in order:
+            point -= shares.of(tier)
+            if point < 0:
+                return tier
+        return next(tier for tier in reversed(order) if shares.of(tier) > 0)
+
+    def _first_that_may_stand(
+        self,
+        tier: Tier,
+        right: FigureEntry,
+        taken: set[int],
+        fits: Callable[[FigureEntry], bool],
+        chance: Chance,
+    ) -> FigureEntry | None:
+        want_kind = chance.uniform() < self._config.same_kind
+        want_gold = chance.uniform() < self._config.also_gold
+        candidates: list[FigureEntry] = []
+        for number in self._candidates(tier, right, chance):
+            candidate = self._index.figures[number]
+            if self._index.same[number] in taken or not self._index.at_home(candidate):
+                continue
+            candidates.append(candidate)
+        if tier != "nearest":  # the nearest come in their own order
+            candidates.sort(
+                key=lambda c: (
+                    (want_kind and c.kind != right.kind) + (want_gold and self._index.same[c.index] not in self._gold)
+                )
+            )
+        return next((candidate for candidate in candidates if not fits(candidate)), None)
+
+    def _candidates(self, tier: Tier, right: FigureEntry, chance: Chance) -> Iterator[int]:
+        index = self._index
+        report = index.reports[right.report]
+        if tier == "nearest":
+            yield from self._nearest.of(right.index)
+        elif tier == "same_report":
+            yield from chance.some([n for n in index.by_report[report.index] if n != right.index], _LOOK_AT)
+        elif tier == "same_company":
+            others = [
+                figure
+                for other in index.by_group[report.group]
+                if other != report.index and index.reports[other].year != report.year
+                for figure in index.by_report[other]
+            ]
+            yield from chance.some(others, _LOOK_AT)
+        else:
+            split = index.splits[report.index]
+            for key in ((split, report.language), (split, None)):
+                others = [r for r in self._reports[key] if index.reports[r].group != report.group]
+                if others:
+                    for _ in range(_LOOK_AT):
+                        inside = index.by_report[others[chance.below(len(others))]]
+                        yield inside[chance.below(len(inside))]
+                    return

@@ -1,0 +1,91 @@
+"""Which reports are held out: by company, so that no other year of a test company is trained on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from finlmm_core.domain import Document, Split
+from finlmm_core.steps.sampling.chance import unit
+from finlmm_core.steps.sampling.config import SPLITS, SplitShares
+from finlmm_core.steps.sampling.words import fold
+
+_LEGAL_FORMS = frozenset(
+    re.findall(
+        r"\w+",
+        "inc incorporated corp corporation co company companies ltd limited plc llc llp lp sa ag nv se asa ab oyj spa "
+        "group holdings holding the and de na bhd pte pty",
+    )
+)
+_CHINESE_FORMS = re.compile(r"(股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司|控股|集团|公司)+$")
+
+
+def company_key(name: str) -> str:
+    """Return a company's name without legal form, case and punctuation, so that ways of writing it compare equal.
+
+    'Intel Corporation' and 'INTEL CORP.' both give 'intel'. Empty where nothing is left.
+    """
+    folded = fold(name).replace("&", " ")
+    words = re.findall(r"[^\W_]+", re.sub(r"[.'’]", "", folded))
+    kept = [word for word in words if word not in _LEGAL_FORMS] or words
+    squeezed = "".join(kept)
+    return _CHINESE_FORMS.sub("", squeezed) or squeezed
+
+
+def group_of(document: Document) -> str:
+    """Return what a document is held out with: its company, or itself where the report does not name one."""
+    key = company_key(document.meta.company) if document.meta.company else ""
+    return f"company:{key}" if key else f"report:{document.id}"
+
+
+def _position(group: str, seed: int) -> float:
+    return unit("split", seed, group)
+
+
+def assign_splits(groups: Mapping[str, int], shares: SplitShares, seed: int) -> dict[str, Split]:
+    """Return the split of each group of reports.
+
+    A group's split is decided by a hash of its name and the seed, so that it stays where it is when reports are
+    added. Only where a split that should have samples would have none, and at least three groups have samples, is the
+    group whose hash lies nearest moved into it.
+
+    Args:
+        groups: group name -> how many samples it can give.
+        shares: the wanted share of groups in validation and test.
+        seed: the run's seed.
+    """
+    assigned: dict[str, Split] = {}
+    for group in groups:
+        position = _position(group, seed)
+        if position < shares.test:
+            assigned[group] = "test"
+        elif position < shares.test + shares.validation:
+            assigned[group] = "validation"
+        else:
+            assigned[group] = "train"
+    giving = sorted((g for g in groups if groups[g] > 0), key=lambda g: (_position(g, seed), g))
+    if len(giving) < 3:
+        return assigned
+    wanted: tuple[Split, ...] = ("test", "validation", "train")
+    for split in wanted:
+        if shares.of(split) <= 0 or any(assigned[g] == split for g in giving):
+            continue
+        counts = {other: [g for g in giving if assigned[g] == other] for other in SPLITS}
+        fullest = max(SPLITS, key=lambda other: len(counts[other]))
+        if len(counts[fullest]) > 1:
+            assigned[counts[fullest][-1 if split == "train" else 0]] = split
+    return assigned
+
+
+def owner(item: str, present: Iterable[Split], shares: SplitShares, seed: int) -> Split:
+    """Return the one split that may keep an item which was found in several.
+
+    Each split draws by a hash of the item (weighted rendezvous hashing): the choice follows the shares, and changes
+    only for items that a newly added split wins.
+    """
+
+    def draw(split: Split) -> float:
+        weight = shares.of(split)
+        return unit("owner", seed, item, split) ** (1.0 / weight) if weight > 0 else -1.0
+
+    return max(sorted(set(present)), key=draw)
