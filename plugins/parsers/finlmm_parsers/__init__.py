@@ -8,5 +8,6 @@ from finlmm_core import hookimpl
 @hookimpl
 def finlmm_parsers() -> list[type]:
     from finlmm_parsers.pdfium import PdfiumParser
+    from finlmm_parsers.pdfminer import PdfminerParser
 
-    return [PdfiumParser]
+    return [PdfiumParser, PdfminerParser]

@@ -6,11 +6,12 @@ A second pair of eyes on the same contract as ``extract_pdfium.py``: pure Python
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from pdfminer.pdfdocument import PDFDocument, PDFEncryptionError, PDFPasswordIncorrect
 from pdfminer.pdfexceptions import PDFException
@@ -19,11 +20,15 @@ from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
 from pdfminer.psexceptions import PSException
 
-from finlmm_core.domain import TextSource
+from finlmm_core.domain import Box, TextSource
 from finlmm_core.errors import DocumentError
+from finlmm_parsers.extract_pdfium import PdfiumFile
 from finlmm_parsers.glyphs import words_of
 from finlmm_parsers.pdfminer_device import PrimitivesDevice, PrimitivesInterpreter
 from finlmm_parsers.primitives import PagePrimitives
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 #: What pdfminer.six is known to raise on files that break the format; it checks little before it uses a value.
 BROKEN_PDF_ERRORS = (
@@ -41,82 +46,84 @@ BROKEN_PDF_ERRORS = (
 )
 
 
-class PdfminerPages:
-    """A PDF opened with pdfminer.six; a context manager.
+class PdfminerFile:
+    """An open PDF: text and paths by pdfminer.six, pictures of regions by pdfium, which pdfminer has no means for.
+
+    Use as a context manager. A page that breaks off in the middle keeps what was drawn before; ``problems`` says so.
 
     Args:
-        pdf: the file.
-        most_pages: more pages than this end in ``too_many_pages``.
+        path: the file.
+        most_pages: reading the page tree stops after so many pages and one more.
 
     Raises:
-        DocumentError: ``encrypted`` or ``broken``.
+        DocumentError: ``empty``, ``not_a_pdf``, ``encrypted``, ``no_pages`` or ``unreadable``.
     """
 
-    def __init__(self, pdf: Path, most_pages: int) -> None:
-        self._file = pdf.open("rb")
+    def __init__(self, path: Path, most_pages: int) -> None:
+        self.problems: dict[int, str] = {}
+        self._rendering = PdfiumFile(path)
+        self._file = path.open("rb")
         try:
-            self._document = PDFDocument(PDFParser(self._file))
-            self.pages: list[PDFPage] = []
-            for page in PDFPage.create_pages(self._document):
-                self.pages.append(page)
-                if len(self.pages) > most_pages:
-                    raise DocumentError("too_many_pages", f"more than {most_pages} pages")
+            document = PDFDocument(PDFParser(self._file))
+            self._pages = list(itertools.islice(PDFPage.create_pages(document), most_pages + 1))
         except (PDFPasswordIncorrect, PDFEncryptionError) as error:
-            self._file.close()
-            raise DocumentError("encrypted", f"pdfminer.six: {error or 'a password is needed'}") from error
-        except DocumentError:
-            self._file.close()
-            raise
+            self.close()
+            raise DocumentError("encrypted", "a password is needed, or the encryption is unknown") from error
         except BROKEN_PDF_ERRORS as error:
-            self._file.close()
-            raise DocumentError("broken", f"pdfminer.six: {type(error).__name__}: {error}") from error
+            self.close()
+            raise DocumentError("unreadable", f"pdfminer.six: {type(error).__name__}: {error}") from error
+        if not self._pages:
+            self.close()
+            raise DocumentError("no_pages", "the file has no pages")
         self._resources = PDFResourceManager()
 
-    def __enter__(self) -> PdfminerPages:
+    def __enter__(self) -> PdfminerFile:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free everything; the object cannot be used afterwards."""
+        self._rendering.close()
         self._file.close()
 
     def __len__(self) -> int:
-        return len(self.pages)
+        return len(self._pages)
 
-    def __iter__(self) -> Iterator[tuple[PagePrimitives, str]]:
-        for index in range(len(self.pages)):
-            yield self.read(index)
+    def render(self, number: int, box: Box | None, dpi: float) -> Image:
+        """Return a region of a page (from 1), in points as shown, as an RGB image."""
+        return self._rendering.render(number, box, dpi)
 
-    def size(self, index: int) -> tuple[float, float]:
-        """Return width and height, in points, of a page as shown."""
-        box = _shown_box(self.pages[index])
-        width, height = box[2] - box[0], box[3] - box[1]
-        return (height, width) if self.pages[index].rotate in (90, 270) else (width, height)
+    def size(self, number: int) -> tuple[float, float]:
+        """Return width and height, in points, of a page (from 1) as shown."""
+        page = self._pages[number - 1]
+        x0, y0, x1, y1 = _shown_box(page)
+        return (y1 - y0, x1 - x0) if page.rotate in (90, 270) else (x1 - x0, y1 - y0)
 
-    def read(self, index: int) -> tuple[PagePrimitives, str]:
-        """Return a page's primitives, and what went wrong on it ('' where nothing did).
+    def page(self, number: int) -> PagePrimitives:
+        """Return what is painted on a page (from 1), crop box and rotation applied.
 
-        A page that breaks off in the middle keeps what was drawn before.
-
-        Args:
-            index: counted from 0.
+        Raises:
+            DocumentError: ``page_too_complex``.
         """
-        page = self.pages[index]
-        width, height = self.size(index)
+        page = self._pages[number - 1]
+        width, height = self.size(number)
         device = PrimitivesDevice(self._resources, width, height)
         page.mediabox = _shown_box(page)  # pdfminer draws relative to the media box; what is shown is the crop box
-        problem = ""
         try:
             PrimitivesInterpreter(self._resources, device).process_page(page)
         except BROKEN_PDF_ERRORS as error:
-            problem = f"pdfminer.six: {type(error).__name__}: {error}"
+            self.problems[number] = f"pdfminer.six: {type(error).__name__}: {error}"
         words = [
             word
             for word in words_of(device.glyphs)
             if 0 <= (word.x0 + word.x1) / 2 <= width and 0 <= (word.y0 + word.y1) / 2 <= height
         ]
         source: TextSource = "layer" if words else "none"
-        return PagePrimitives(index + 1, width, height, words, device.shapes, device.rasters, source), problem
+        return PagePrimitives(number, width, height, words, device.shapes, device.rasters, source)
 
 
 def _shown_box(page: PDFPage) -> tuple[float, float, float, float]:

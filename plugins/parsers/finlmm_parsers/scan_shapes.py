@@ -1,0 +1,232 @@
+"""A page picture taken apart into what a drawn page is made of: filled shapes, lines, curves, photographs.
+
+The shared finders of charts and tables look at painted paths. Here the paths of a page that is one picture are won
+back from its pixels: the picture is reduced to its few main colours, and each connected patch of one colour becomes a
+shape with bounds and colour: a bar, a pie's sector, an axis, a gridline, a curve. Where no few colours prevail, there
+is a photograph, which becomes a raster of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from finlmm_core.domain import Box
+from finlmm_parsers.primitives import Raster, Shape, Word
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: How far two colours must be apart (largest difference of a channel) to count as two.
+COLOUR_STEP = 28
+#: A colour that covers less of the page than this is no colour of a drawing but an edge between two.
+LEAST_SHARE = 0.0004
+#: Main colours looked at; designed pages have about ten.
+MOST_COLOURS = 24
+#: Patches smaller than this in both directions, in points, are specks.
+SMALLEST = 4.0
+#: A line is at most so thick, in points, and at least so many times longer than thick.
+THICKEST_LINE = 3.0
+LINE_ASPECT = 8.0
+#: Patches up to so thick, in pixels, may be the blurred edge between two others.
+THICKEST_EDGE = 4.0
+#: Side of the cells, in points, in which photographs are looked for; how many colours (of 4,096) a lively cell has at
+#: least; the share of a photograph's cells in which not even four colours make up most; its least side in points.
+PHOTO_CELL = 6.0
+PHOTO_COLOURS = 9
+PHOTO_SHARE = 0.2
+SMALLEST_PHOTO = 36.0
+
+
+def shapes_of_picture(
+    pixels: NDArray[np.uint8], words: Sequence[Word], points_per_pixel: float
+) -> tuple[list[Shape], list[Raster]]:
+    """Return the shapes and the photographs of a page picture, boxes in points.
+
+    Args:
+        pixels: height x width x 3, red green blue.
+        words: what was read in the picture; it is wiped off before shapes are looked for.
+        points_per_pixel: how long a pixel is on the page.
+    """
+    wiped = _without_text(pixels, words, points_per_pixel)
+    palette, share = _main_colours(wiped)
+    labels = _nearest(wiped, palette)
+    photographs, in_photograph = _photographs(wiped, points_per_pixel)
+    labels[in_photograph] = -1
+    paper = int(np.argmax(share))
+    shapes: list[tuple[int, int, Shape]] = []
+    for index, colour in enumerate(palette):
+        if index != paper:
+            shapes += _patches(labels, index, colour, points_per_pixel)
+    # Painting order: large things first, as a page is painted; ties by place.
+    shapes.sort(key=lambda entry: (-entry[0], entry[1]))
+    return [shape for _, _, shape in shapes], photographs
+
+
+def _without_text(pixels: NDArray[np.uint8], words: Sequence[Word], points: float) -> NDArray[np.uint8]:
+    """Wipe each word off with the colour around it, so that letters are no shapes and cut no bars in two.
+
+    A word across a bar's edge keeps the edge: columns whose colours above and below agree get that colour.
+    """
+    wiped = pixels.copy()
+    height, width = pixels.shape[:2]
+    spans = []
+    text = np.zeros((height, width), dtype=bool)
+    for word in words:
+        x0, x1 = max(0, int(word.x0 / points) - 2), min(width, int(word.x1 / points) + 3)
+        y0, y1 = max(0, int(word.y0 / points) - 1), min(height, int(word.y1 / points) + 2)
+        if x1 - x0 >= 2 and y1 - y0 >= 2:
+            spans.append((x0, y0, x1, y1))
+            text[y0:y1, x0:x1] = True
+    for x0, y0, x1, y1 in spans:
+        up, down, left, right = max(0, y0 - 1), min(height - 1, y1), max(0, x0 - 1), min(width - 1, x1)
+        above, below = pixels[up, x0:x1].astype(np.int16), pixels[down, x0:x1].astype(np.int16)
+        rim = np.concatenate([above, below, pixels[y0:y1, left], pixels[y0:y1, right]])
+        clear = ~np.concatenate([text[up, x0:x1], text[down, x0:x1], text[y0:y1, left], text[y0:y1, right]])
+        usual = np.median(rim[clear] if clear.any() else rim, axis=0)
+        agree = np.abs(above - below).max(axis=1) < COLOUR_STEP
+        agree &= ~text[up, x0:x1] & ~text[down, x0:x1]
+        wiped[y0:y1, x0:x1] = np.where(agree[:, None], above, usual).astype(np.uint8)[None]
+    return wiped
+
+
+def _main_colours(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
+    """Return the page's main colours and the share of the page that each covers, the most frequent first."""
+    coarse = (pixels >> 3).astype(np.int32)
+    codes = (coarse[..., 0] << 10) | (coarse[..., 1] << 5) | coarse[..., 2]
+    counts = np.bincount(codes.ravel(), minlength=1 << 15)
+    order = np.argsort(-counts, kind="stable")[:400]
+    order = order[counts[order] > 0]
+    total = codes.size
+    palette: list[NDArray[np.int16]] = []
+    shares: list[float] = []
+    for code in order:
+        colour = np.array([(code >> 10) * 8 + 4, (code >> 5 & 31) * 8 + 4, (code & 31) * 8 + 4], dtype=np.int16)
+        share = counts[code] / total
+        near = [i for i, known in enumerate(palette) if np.abs(known - colour).max() <= COLOUR_STEP]
+        if near:
+            shares[near[0]] += share
+        elif len(palette) < MOST_COLOURS:
+            palette.append(colour)
+            shares.append(share)
+    keep = [i for i, share in enumerate(shares) if share >= LEAST_SHARE]
+    return np.stack([palette[i] for i in keep]), np.array([shares[i] for i in keep])
+
+
+def _nearest(pixels: NDArray[np.uint8], palette: NDArray[np.int16]) -> NDArray[np.int8]:
+    """Return for each pixel the index of its main colour, -1 where none is near (edges, photographs)."""
+    coarse = np.arange(1 << 15)
+    cube = np.stack([(coarse >> 10) * 8 + 4, (coarse >> 5 & 31) * 8 + 4, (coarse & 31) * 8 + 4], axis=1).astype(
+        np.int16
+    )
+    distance = np.abs(cube[:, None] - palette[None]).max(axis=2)
+    table = np.where(distance.min(axis=1) <= COLOUR_STEP + 4, distance.argmin(axis=1), -1).astype(np.int8)
+    parts = (pixels >> 3).astype(np.int32)
+    return table[(parts[..., 0] << 10) | (parts[..., 1] << 5) | parts[..., 2]]
+
+
+def _photographs(pixels: NDArray[np.uint8], points: float) -> tuple[list[Raster], NDArray[np.bool_]]:
+    """Return regions with many colours in most of their cells, and the mask of their pixels."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    cell = max(4, round(PHOTO_CELL / points))
+    rows, columns = height // cell, width // cell
+    mask = np.zeros((height, width), dtype=bool)
+    if not rows or not columns:
+        return [], mask
+    parts = (pixels[: rows * cell, : columns * cell] >> 4).astype(np.int16)
+    codes = (parts[..., 0] << 8) | (parts[..., 1] << 4) | parts[..., 2]
+    cells = np.sort(codes.reshape(rows, cell, columns, cell).transpose(0, 2, 1, 3).reshape(rows, columns, -1), axis=2)
+    kinds = (np.diff(cells, axis=2) != 0).sum(axis=2) + 1
+    busy = (kinds >= PHOTO_COLOURS).astype(np.uint8)
+    varied = np.zeros(busy.shape, dtype=bool)
+    for row, column in np.argwhere(busy):
+        _, counts = np.unique(cells[row, column], return_counts=True)
+        varied[row, column] = np.sort(counts)[-4:].sum() < 0.6 * cells.shape[2]
+    closed = cv2.morphologyEx(busy, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    closed = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=4)
+    found = []
+    for index in range(1, count):
+        x, y, w, h = (int(value) * cell for value in stats[index, :4])
+        filled = int(stats[index, 4]) * cell * cell / (w * h)
+        of_photograph = varied[y // cell : (y + h) // cell, x // cell : (x + w) // cell].mean()
+        if min(w, h) * points < SMALLEST_PHOTO or filled < 0.6 or of_photograph < PHOTO_SHARE:
+            continue
+        mask[y : y + h, x : x + w] = True
+        digest = hashlib.blake2b(pixels[y : y + h, x : x + w].tobytes(), digest_size=12).hexdigest()
+        found.append(Raster(*_points(x, y, x + w, y + h, points), w, h, digest))
+    return found, mask
+
+
+def _patches(
+    labels: NDArray[np.int8], index: int, colour: NDArray[np.int16], points: float
+) -> list[tuple[int, int, Shape]]:
+    """Return the connected patches of one colour as shapes, each with its area and its place for sorting."""
+    import cv2
+
+    count, labelled, stats, _ = cv2.connectedComponentsWithStats((labels == index).astype(np.uint8), connectivity=8)
+    paint = int(colour[0]) << 16 | int(colour[1]) << 8 | int(colour[2])
+    shapes = []
+    for number in range(1, count):
+        x, y, w, h, area = (int(value) for value in stats[number])
+        long, short = max(w, h) * points, min(w, h) * points
+        if long < SMALLEST or area < 6:
+            continue
+        box = _points(x, y, x + w, y + h, points)
+        filled = area / (w * h)
+        patch = (labelled[y : y + h, x : x + w] == number).astype(np.uint8)
+        thickness = min(w, h) if filled >= 0.85 else _thickness(patch, area)
+        if thickness <= THICKEST_EDGE and _is_edge(labels, patch, index, x, y):
+            continue
+        if filled >= 0.6 and short <= THICKEST_LINE:
+            if long < LINE_ASPECT * short and long < 3 * SMALLEST:
+                continue
+            shape = Shape(*box, segments=5, curved=False, fill=paint, stroke=None)
+        elif filled >= 0.85:
+            shape = Shape(*box, segments=5, curved=False, fill=paint, stroke=None)
+        elif short < SMALLEST:
+            continue
+        elif thickness * points <= THICKEST_LINE and long > 10 * thickness * points:
+            width = round(thickness * points, 2)
+            shape = Shape(*box, segments=8, curved=True, fill=None, stroke=paint, line_width=width)
+        else:
+            shape = Shape(*box, segments=8, curved=True, fill=paint, stroke=None)
+        shapes.append((area, y * labels.shape[1] + x, shape))
+    return shapes
+
+
+def _is_edge(labels: NDArray[np.int8], patch: NDArray[np.uint8], index: int, x: int, y: int) -> bool:
+    """Tell a blurred edge between two colours from a line: a line has the same colour on both its sides."""
+    import cv2
+
+    pad = 4
+    height, width = labels.shape
+    top, left = max(0, y - pad), max(0, x - pad)
+    bottom, right = min(height, y + patch.shape[0] + pad), min(width, x + patch.shape[1] + pad)
+    around = np.zeros((bottom - top, right - left), dtype=np.uint8)
+    around[y - top : y - top + patch.shape[0], x - left : x - left + patch.shape[1]] = patch
+    near = cv2.dilate(around, np.ones((3, 3), np.uint8))
+    far = cv2.dilate(around, np.ones((2 * pad - 1, 2 * pad - 1), np.uint8))
+    seen = labels[top:bottom, left:right][(far == 1) & (near == 0)]
+    seen = seen[(seen >= 0) & (seen != index)]
+    if not seen.size:
+        return True
+    return int(np.bincount(seen).max()) < 0.7 * seen.size
+
+
+def _thickness(patch: NDArray[np.uint8], area: int) -> float:
+    """Mean thickness of a patch in pixels: twice its area over the length of its outline."""
+    import cv2
+
+    outlines, _ = cv2.findContours(patch, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    length = sum(len(outline) for outline in outlines)
+    return 2.0 * area / max(1, length)
+
+
+def _points(x0: float, y0: float, x1: float, y1: float, points: float) -> Box:
+    return Box(round(x0 * points, 2), round(y0 * points, 2), round(x1 * points, 2), round(y1 * points, 2))
