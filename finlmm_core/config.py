@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,26 +125,42 @@ def load_config(
         config = RunConfig.model_validate(merged)
     except ValidationError as error:
         problems.extend(describe_validation(error, RunConfig, ""))
-    if config is not None and plugins is not None:
-        problems.extend(plugin_problems(config, plugins))
+    if plugins is not None:
+        problems.extend(plugin_problems(merged, plugins))
     if problems or config is None:
         raise ConfigError(problems)
     return config
 
 
-def plugin_references(config: RunConfig) -> list[tuple[str, PluginRef, str]]:
-    """Return (kind, reference, path in the config) of every plugin that the configuration names."""
-    references: list[tuple[str, PluginRef, str]] = [("parser", config.parse.parser, "parse.parser")]
-    if config.parse.ocr is not None:
-        references.append(("ocr", config.parse.ocr, "parse.ocr"))
-    references += [("generator", ref, f"generate.generators[{i}]") for i, ref in enumerate(config.generate.generators)]
-    references += [("aligner", ref, f"align.aligners[{i}]") for i, ref in enumerate(config.align.aligners)]
-    return references
+def plugin_problems(config: Mapping[str, Any], plugins: Plugins) -> list[str]:
+    """Return what is wrong with the plugins that a configuration names, one line each.
+
+    It looks at the plain tables, so that plugins are checked also where something else in them is wrong.
+    """
+    problems = []
+    for kind, path, value in _named_plugins(config):
+        try:
+            ref = PluginRef.model_validate({k: v for k, v in value.items() if k != "weight"})
+        except ValidationError:  # the model of the whole configuration tells of it
+            continue
+        problems += plugins.problems(kind, ref, path)
+    return problems
 
 
-def plugin_problems(config: RunConfig, plugins: Plugins) -> list[str]:
-    """Return what is wrong with the plugins that the configuration names, one line each."""
-    return [problem for kind, ref, path in plugin_references(config) for problem in plugins.problems(kind, ref, path)]
+def _named_plugins(config: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield (kind, path, table) of every plugin named in plain tables; what has another shape is left out."""
+    single = (("parser", "parse", "parser"), ("ocr", "parse", "ocr"))
+    several = (("generator", "generate", "generators"), ("aligner", "align", "aligners"))
+    for kind, section, key in (*single, *several):
+        table = config.get(section)
+        value = table.get(key) if isinstance(table, Mapping) else None
+        listed = (kind, section, key) in several
+        for number, item in enumerate(value if listed and isinstance(value, list | tuple) else [value]):
+            path = f"{section}.{key}[{number}]" if listed else f"{section}.{key}"
+            if isinstance(item, str) and not (kind == "ocr" and item == "none"):
+                yield kind, path, {"name": item}
+            elif isinstance(item, Mapping):
+                yield kind, path, dict(item)
 
 
 def _read_toml(file: Path, problems: list[str]) -> dict[str, Any] | None:

@@ -128,7 +128,7 @@ class _Run:
         with self.run.locked():
             for name in self.stale:
                 self.run.remove(name)
-            text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True))
+            text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True, exclude={"out"}))
             write_atomic(self.run.path / CONFIG_FILE, text.encode())
             if STEPS[0] in self.names:
                 write_sources(self.sources, self.run.path)
