@@ -35,6 +35,7 @@ from finlmm_parsers.layout.types import Caption, FigureRegion, TableRegion
 from finlmm_parsers.options import LayoutOptions
 from finlmm_parsers.primitives import PagePrimitives
 from finlmm_parsers.regions import RegionSizes, find_figures
+from finlmm_parsers.scans import needs_reading, read_scan
 
 try:  # TEMPORARY until these modules are in
     from finlmm_parsers.layout.blocks import find_blocks
@@ -147,6 +148,8 @@ class _Assembly:
                 f"at most {self.options.max_page_side:.0f} are read",
             )
         self.raster_digests += [(number, digest) for digest in sorted({raster.digest for raster in page.rasters})]
+        if self.ocr is not None and needs_reading(page):
+            page = read_scan(page, self.source, self.ocr)
         lines = find_lines(page)
         tables = find_tables(page, lines)
         regions, rejected = find_figures(page, lines, tables, self.sizes)

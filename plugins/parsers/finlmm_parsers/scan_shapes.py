@@ -37,8 +37,8 @@ THICKEST_EDGE = 4.0
 #: least; the share of a photograph's cells in which not even four colours make up most; its least side in points.
 PHOTO_CELL = 6.0
 PHOTO_COLOURS = 9
-PHOTO_SHARE = 0.2
-SMALLEST_PHOTO = 36.0
+PHOTO_SHARE = 0.3
+SMALLEST_PHOTO = 48.0
 
 
 def shapes_of_picture(
@@ -193,7 +193,7 @@ def _patches(
             continue
         elif thickness * points <= THICKEST_LINE and long > 10 * thickness * points:
             width = round(thickness * points, 2)
-            shape = Shape(*box, segments=8, curved=True, fill=None, stroke=paint, line_width=width)
+            shape = Shape(*box, segments=8, curved=True, fill=None, stroke=paint, line_width=width, diagonal=True)
         else:
             shape = Shape(*box, segments=8, curved=True, fill=paint, stroke=None)
         shapes.append((area, y * labels.shape[1] + x, shape))
