@@ -1,0 +1,439 @@
+"""Pages that fill up: columns, headings, paragraphs, figures with captions, running heads, logos and decoration."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from finlmm_core.domain import BlockKind, Box
+from finlmm_core.synth import noise
+from finlmm_core.synth.charts import ChartLook, ChartSpec, draw_chart, render_png
+from finlmm_core.synth.fonts import FontFamily, text_width
+from finlmm_core.synth.sheet import Color, Sheet, is_cjk
+from finlmm_core.synth.tables import TableLook, TableSpec, draw_table, plan_table, wrap
+from finlmm_core.synth.truth import (
+    FigureSource,
+    TruthBlock,
+    TruthFigure,
+    TruthNoise,
+    TruthPage,
+    TruthStatement,
+)
+from finlmm_core.synth.vector import CanvasRenderer
+
+
+@dataclass(frozen=True)
+class ReportLook:
+    """How one report looks; its charts and tables have looks of their own."""
+
+    width: float
+    height: float
+    margin: float
+    body: FontFamily
+    display: FontFamily
+    size: float
+    ink: Color
+    accent: Color
+    chart: ChartLook
+    table: TableLook
+    captions_above: bool
+    caption_color: Color
+    caption_rule: bool
+    head: Literal["top", "bottom", "none"]
+    logo: Literal["top_right", "top_left", "bottom_right", "none"]
+    sidebar: bool
+    unit_place: Literal["stub", "caption", "line", "column"]
+    justify: bool
+    notes: bool  # source notes below charts
+
+
+@dataclass
+class PageDraft:
+    """A page with everything that is known of it."""
+
+    sheet: Sheet
+    number: int
+    columns: int
+    scanned: bool = False
+    furniture: bool = True  # running head, page number, logo
+    figures: list[TruthFigure] = field(default_factory=list)
+    noise: list[TruthNoise] = field(default_factory=list)
+    statements: list[TruthStatement] = field(default_factory=list)
+    blocks: list[TruthBlock] = field(default_factory=list)
+
+    def truth(self) -> TruthPage:
+        return TruthPage(
+            number=self.number,
+            width=self.sheet.width,
+            height=self.sheet.height,
+            scanned=self.scanned,
+            columns=self.columns,
+        )
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption; ``unit`` is printed with it or on a line of its own where the look says so."""
+
+    text: str
+    note: str = ""
+    alternatives: tuple[str, ...] = ()
+
+
+class Flow:
+    """Fills pages from top to bottom, column by column."""
+
+    def __init__(self, rng: random.Random, look: ReportLook, logo: noise.Logo, head: str) -> None:
+        self.rng = rng
+        self.look = look
+        self.logo = logo
+        self.head = head
+        self.pages: list[PageDraft] = []
+        self.y = 0.0
+        self.column = 0
+        self._counts: dict[int, int] = {}
+
+    # ------------------------------------------------------------------ pages and columns
+
+    @property
+    def page(self) -> PageDraft:
+        return self.pages[-1]
+
+    @property
+    def sheet(self) -> Sheet:
+        return self.page.sheet
+
+    @property
+    def gutter(self) -> float:
+        return 20.0
+
+    @property
+    def left(self) -> float:
+        start = self.look.margin + (26.0 if self.look.sidebar else 0.0)
+        return start + self.column * (self.column_width + self.gutter)
+
+    @property
+    def column_width(self) -> float:
+        start = self.look.margin + (26.0 if self.look.sidebar else 0.0)
+        whole = self.look.width - start - self.look.margin
+        return (whole - self.gutter * (self.page.columns - 1)) / self.page.columns
+
+    @property
+    def top(self) -> float:
+        return self.look.margin + (22.0 if self.page.furniture else 0.0)
+
+    @property
+    def bottom(self) -> float:
+        return self.look.height - self.look.margin - 16.0
+
+    def new_page(self, columns: int = 1, *, scanned: bool = False, furniture: bool = True) -> None:
+        """Start a page, with running head, page number, logo and sidebar as the look has them."""
+        number = len(self.pages) + 1
+        self.pages.append(PageDraft(Sheet(self.look.width, self.look.height), number, columns, scanned, furniture))
+        self.column = 0
+        self.y = self.top
+        if furniture:
+            self._furniture()
+
+    def _furniture(self) -> None:
+        look, sheet, page = self.look, self.sheet, self.page
+        size = look.size - 1.5
+        font = look.body.regular
+        gray: Color = (0.4, 0.4, 0.4)
+        baseline = look.margin - 6
+        odd = page.number % 2 == 1
+        if look.sidebar:
+            box = sheet.rect(Box(0, 0, 18, look.height), fill=look.accent)
+            page.noise.append(TruthNoise(page=page.number, kind="decoration", box=box))
+        if look.head == "top":
+            x, align = (
+                (look.margin, "left") if look.logo == "top_right" or not odd else (look.width - look.margin, "right")
+            )
+            if look.logo == "top_left":
+                x, align = look.width - look.margin, "right"
+            if look.logo == "top_right":
+                x, align = look.margin, "left"
+            head = sheet.text(x, baseline, self.head, font, size, gray, align)
+            page.noise.append(TruthNoise(page=page.number, kind="running_head", box=head.rounded()))
+            rule = sheet.line(look.margin, baseline + 5, look.width - look.margin, baseline + 5, look.accent, 0.6)
+            page.noise.append(TruthNoise(page=page.number, kind="decoration", box=rule.rounded()))
+        foot = look.height - look.margin + 12
+        if look.head == "bottom":
+            box = sheet.text(look.margin, foot, self.head, font, size, gray)
+            page.noise.append(TruthNoise(page=page.number, kind="running_head", box=box.rounded()))
+        x, align = (look.width / 2, "center") if look.head != "bottom" else (look.width - look.margin, "right")
+        box = sheet.text(x, foot, str(page.number), font, size, gray, align)
+        page.noise.append(TruthNoise(page=page.number, kind="page_number", box=box.rounded()))
+        if look.logo != "none":
+            width, height = self.logo.size(62.0)
+            at = {
+                "top_right": (look.width - look.margin - width, baseline + 1 - height),
+                "top_left": (look.margin, baseline + 1 - height),
+                "bottom_right": (look.width - look.margin - width - 30, look.height - look.margin + 16 - height),
+            }[look.logo]
+            box = self.logo.draw(sheet, *at, width)
+            page.noise.append(TruthNoise(page=page.number, kind="logo", box=box.rounded()))
+
+    def room(self) -> float:
+        """Return the free height in the current column."""
+        return self.bottom - self.y
+
+    def need(self, height: float) -> None:
+        """Go to the next column or page unless so much height is free."""
+        if self.room() >= height:
+            return
+        if self.column + 1 < self.page.columns:
+            self.column += 1
+            self.y = self.top if self.page.columns == 1 or not hasattr(self, "_column_top") else self._column_top
+        else:
+            self.new_page(self.page.columns, scanned=self.page.scanned)
+            self._column_top = self.top
+
+    def columns(self, count: int, least: float = 220.0) -> None:
+        """Go on with so many columns: on a new page, or below if the page has one column and room enough."""
+        if self.page.columns != count or self.column != 0 or self.room() < least:
+            self.new_page(count)
+        self._column_top = self.y
+
+    # ------------------------------------------------------------------ text
+
+    def heading(self, text: str, level: int = 1) -> None:
+        """Write a heading of level 1 to 3."""
+        look = self.look
+        size = look.size * {1: 2.0, 2: 1.4, 3: 1.1}[level]
+        lines = wrap(text, look.display.bold, size, self.column_width)
+        self.need(len(lines) * size * 1.25 + {1: 150, 2: 90, 3: 60}[level])
+        if self.y > self.top + 1:
+            self.y += size * 0.75
+        boxes = []
+        for line in lines:
+            self.y += size
+            boxes.append(
+                self.sheet.text(
+                    self.left, self.y, line, look.display.bold, size, look.accent if level < 3 else look.ink
+                )
+            )
+            self.y += size * 0.25
+        if level == 1 and look.caption_rule:
+            self.sheet.line(self.left, self.y + 2, self.left + self.column_width, self.y + 2, look.accent, 0.8)
+        self.y += size * 0.35
+        self._block("heading", text, boxes)
+
+    def paragraph(self, text: str, *, statement: tuple[str, str, bool, str] | None = None, bullet: str = "") -> None:
+        """Write a paragraph; ``statement`` is (subject, cause, rises, sentence) where it holds a causal statement."""
+        look = self.look
+        size, leading = look.size, look.size * 1.38
+        indent = size * 1.3 if bullet else 0.0
+        lines = wrap(text, look.body.regular, size, self.column_width - indent)
+        self.need(len(lines) * leading)
+        boxes = []
+        for index, line in enumerate(lines):
+            self.y += leading
+            if bullet and index == 0:
+                boxes.append(self.sheet.text(self.left, self.y, bullet, look.body.regular, size, look.ink))
+            space = 0.0
+            gaps = line.count(" ")
+            if look.justify and index < len(lines) - 1 and gaps > 3:
+                free = self.column_width - indent - text_width(line, look.body.regular, size)
+                space = free / gaps if free / gaps < size * 0.6 else 0.0
+            boxes.append(
+                self.sheet.text(self.left + indent, self.y, line, look.body.regular, size, look.ink, word_space=space)
+            )
+        self.y += size * 0.75
+        self._block("list_item" if bullet else "paragraph", f"{bullet} {text}".strip(), boxes)
+        if statement is not None:
+            subject, cause, rises, sentence = statement
+            self.page.statements.append(
+                TruthStatement(page=self.page.number, subject=subject, cause=cause, rises=rises, text=sentence)
+            )
+
+    def _block(self, kind: BlockKind, text: str, boxes: list[Box]) -> Box:
+        box = Box.around(boxes).rounded()
+        self.page.blocks.append(TruthBlock(page=self.page.number, kind=kind, box=box, text=text))
+        return box
+
+    # ------------------------------------------------------------------ figures
+
+    def _caption_lines(self, caption: Caption, width: float) -> list[str]:
+        if not caption.text:
+            return []
+        return wrap(caption.text, self.look.display.bold, self.look.size, width)
+
+    def _draw_caption(self, lines: list[str], text: str) -> Box:
+        look = self.look
+        boxes = []
+        for line in lines:
+            self.y += look.size * 1.2
+            boxes.append(self.sheet.text(self.left, self.y, line, look.display.bold, look.size, look.caption_color))
+        self.y += look.size * 0.45
+        return self._block("caption", text, boxes)
+
+    def _figure_id(self) -> str:
+        self._counts[self.page.number] = self._counts.get(self.page.number, 0) + 1
+        return f"p{self.page.number}-{self._counts[self.page.number]}"
+
+    def chart(
+        self, spec: ChartSpec, caption: Caption, height: float, *, raster: bool, title: str = "", share: float = 1.0
+    ) -> None:
+        """Place a chart with its caption and source note; ``share`` is its part of the column's width."""
+        look = self.look
+        width = self.column_width * share
+        lines = self._caption_lines(caption, self.column_width)
+        extra = len(lines) * look.size * 1.2 + look.size + (look.size * 1.5 if caption.note else 0)
+        self.need(height + extra + 12)
+        self.y += 4
+        caption_box = None
+        above = look.captions_above
+        if lines and above:
+            caption_box = self._draw_caption(lines, caption.text)
+        drawn = draw_chart(spec, look.chart, width, height, raster=raster, title=title)
+        frame = Box(self.left, self.y, self.left + width, self.y + height)
+        ink = self._put_chart(drawn, frame, raster)
+        self.y += height + 2
+        if lines and not above:
+            caption_box = self._draw_caption(lines, caption.text)
+        note_box = self._note(caption.note) if caption.note else None
+        self.y += look.size * 0.9
+        alternatives = [frame] if raster else []
+        if caption_box is not None:
+            alternatives.append(Box.around([ink, caption_box]))
+        if note_box is not None:
+            alternatives.append(Box.around([ink, note_box]))
+            if caption_box is not None:
+                alternatives.append(Box.around([ink, caption_box, note_box]))
+        self._add_figure(
+            "chart",
+            ink,
+            alternatives,
+            caption,
+            caption_box,
+            raster,
+            title=title,
+            chart_type=spec.kind,
+            series=drawn.series,
+            unit=spec.unit,
+        )
+
+    def _put_chart(self, drawn: Any, frame: Box, raster: bool) -> Box:
+        if raster:
+            encoded, ink = render_png(drawn, dpi=self.rng.choice([130, 150, 180]))
+            self.sheet.image(frame, encoded)
+            return Box(frame.x0 + ink.x0, frame.y0 + ink.y0, frame.x0 + ink.x1, frame.y0 + ink.y1)
+        family = self.look.chart.family
+        measure = CanvasRenderer(drawn.width, drawn.height, family)
+        drawn.figure.draw(measure)
+        bottom = self.look.height - frame.y1
+
+        def paint(canvas: Any) -> None:
+            drawn.figure.draw(CanvasRenderer(drawn.width, drawn.height, family, canvas, frame.x0, bottom))
+
+        self.sheet.paint(paint)
+        ink = Box.around(measure.ink)
+        return Box(frame.x0 + ink.x0, frame.y0 + ink.y0, frame.x0 + ink.x1, frame.y0 + ink.y1)
+
+    def _note(self, text: str) -> Box:
+        look = self.look
+        size = look.size - 1.5
+        boxes = []
+        for line in wrap(text, look.body.regular, size, self.column_width):
+            self.y += size * 1.25
+            boxes.append(self.sheet.text(self.left, self.y, line, look.body.regular, size, (0.35, 0.35, 0.35)))
+        self.y += 2
+        return self._block("note", text, boxes)
+
+    def _add_figure(
+        self,
+        kind: Literal["chart", "table"],
+        ink: Box,
+        alternatives: list[Box],
+        caption: Caption,
+        caption_box: Box | None,
+        raster: bool,
+        **more: Any,
+    ) -> None:
+        source: FigureSource = "scan" if self.page.scanned else "raster" if raster else "vector"
+        extra = caption.alternatives
+        if not caption.text and more.get("title"):
+            extra = (*extra, more["title"])
+        self.page.figures.append(
+            TruthFigure(
+                id=self._figure_id(),
+                page=self.page.number,
+                kind=kind,
+                box=ink.rounded(),
+                alt_boxes=tuple(box.rounded() for box in alternatives),
+                source=source,
+                caption=caption.text,
+                alt_captions=extra,
+                caption_box=caption_box,
+                **more,
+            )
+        )
+
+    def table(self, spec: TableSpec, caption: Caption, *, table_look: TableLook | None = None) -> bool:
+        """Place a table with its caption and unit line; False where it is too wide for the column."""
+        look = self.look
+        shape = table_look or look.table
+        plan = plan_table(spec, shape, self.column_width)
+        if plan is None:
+            return False
+        lines = self._caption_lines(caption, self.column_width)
+        unit_line = spec.unit if look.unit_place == "line" else ""
+        extra = len(lines) * look.size * 1.2 + look.size * (2.2 if unit_line else 0.8)
+        if plan.height + extra > self.bottom - self.top:
+            return False
+        self.need(plan.height + extra + 6)
+        self.y += 3
+        caption_box = self._draw_caption(lines, caption.text) if lines else None
+        unit_box = None
+        if unit_line:
+            self.y += shape.size * 1.05
+            right = any(is_cjk(char) for char in unit_line)
+            x, align = (self.left + plan.width, "right") if right else (self.left, "left")
+            unit_box = self.sheet.text(x, self.y, unit_line, look.body.regular, shape.size, look.ink, align)
+            self.y += shape.size * 0.45
+        self.y += 2
+        ink, truth = draw_table(plan, self.sheet, self.left, self.y)
+        self.y += plan.height + look.size * 1.3
+        alternatives = []
+        if unit_box is not None:
+            alternatives.append(Box.around([ink, unit_box]))
+        if caption_box is not None:
+            alternatives.append(Box.around([ink, caption_box, *([unit_box] if unit_box else [])]))
+        self._add_figure("table", ink, alternatives, caption, caption_box, False, table=truth)
+        return True
+
+    # ------------------------------------------------------------------ noise
+
+    def photo(self, height: float, kind: int) -> None:
+        """Place a photo-like picture across the column."""
+        self.need(height + 10)
+        self.y += 6
+        box = Box(self.left, self.y, self.left + self.column_width, self.y + height)
+        encoded = noise.photo(self.rng, kind, int(box.width * 1.3), int(height * 1.3))
+        self.sheet.image(box, encoded)
+        self.page.noise.append(TruthNoise(page=self.page.number, kind="photo", box=box.rounded()))
+        self.y += height + 10
+
+    def callouts(self, cards: list[tuple[str, str]]) -> None:
+        """Place a row of cards, each with one big number and a line below it."""
+        look = self.look
+        height = look.size * 5.2
+        self.need(height + 12)
+        self.y += 4
+        gap = 10.0
+        width = (self.column_width - gap * (len(cards) - 1)) / len(cards)
+        for index, (number, label) in enumerate(cards):
+            x = self.left + index * (width + gap)
+            box = self.sheet.rect(Box(x, self.y, x + width, self.y + height), fill=look.accent)
+            size = look.size * 1.9
+            while text_width(number, look.display.bold, size) > width - 8:
+                size *= 0.92
+            self.sheet.text(x + width / 2, self.y + height * 0.48, number, look.display.bold, size, (1, 1, 1), "center")
+            small = look.size * 0.85
+            while text_width(label, look.body.regular, small) > width - 6:
+                small *= 0.94
+            self.sheet.text(x + width / 2, self.y + height * 0.78, label, look.body.regular, small, (1, 1, 1), "center")
+            self.page.noise.append(TruthNoise(page=self.page.number, kind="callout", box=box.rounded()))
+        self.y += height + 10

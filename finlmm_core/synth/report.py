@@ -1,0 +1,465 @@
+"""One annual report: its look, its outline, and the way from page drafts to PDF bytes and truth."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+import random
+from collections.abc import Callable
+from typing import Any
+
+from finlmm_core.synth import noise
+from finlmm_core.synth.charts import ChartSpec, pick_look
+from finlmm_core.synth.exhibits import Exhibits
+from finlmm_core.synth.finance import Company
+from finlmm_core.synth.flow import Caption, Flow, ReportLook
+from finlmm_core.synth.fonts import CHINESE_SANS, CHINESE_SERIF, LATIN_FAMILIES, register_chinese, text_width
+from finlmm_core.synth.phrases import Phrases, Sector, UnitWords
+from finlmm_core.synth.scan import rotate_box, scan_page
+from finlmm_core.synth.sheet import Color
+from finlmm_core.synth.tables import TableLook, TableSpec
+from finlmm_core.synth.truth import TruthNoise
+from finlmm_core.synth.wording import Statement, Voice
+
+
+def pick_report_look(company: Company, year: int) -> ReportLook:
+    """Return a look: mostly the company's own, with small changes from year to year."""
+    own = random.Random(f"look {company.key} {company.name}")
+    yearly = random.Random(f"look {company.key} {company.name} {year}")
+    hue = own.random()
+    accent = colorsys.hls_to_rgb(hue, own.uniform(0.22, 0.36), own.uniform(0.35, 0.85))
+    tint = colorsys.hls_to_rgb(hue, 0.94, 0.5)
+    spreads = [0.0, own.choice([0.08, 0.33, 0.5]), own.choice([0.15, 0.6]), 0.42, 0.75]
+    palette = []
+    for index, turn in enumerate(spreads):
+        light = own.uniform(0.3, 0.45) + 0.13 * (index % 3)
+        palette.append(_hex(colorsys.hls_to_rgb((hue + turn) % 1, light, own.uniform(0.25, 0.75))))
+    if own.random() < 0.25:
+        palette = [_hex(colorsys.hls_to_rgb(hue, 0.25 + 0.13 * index, 0.5)) for index in range(5)]
+    if company.language == "zh":
+        body = own.choice([CHINESE_SERIF, CHINESE_SERIF, CHINESE_SANS])
+        display = table_family = chart_family = CHINESE_SANS
+        plot_font = register_chinese()
+    else:
+        body = own.choice(LATIN_FAMILIES)
+        display = body if own.random() < 0.6 else own.choice(LATIN_FAMILIES)
+        table_family = body if own.random() < 0.7 else own.choice(LATIN_FAMILIES)
+        chart_family = own.choice((LATIN_FAMILIES[0], LATIN_FAMILIES[0], LATIN_FAMILIES[2], body))
+        plot_font = ""
+    wide = body.regular in ("DejaVuSans", "Vera", "DejaVuSerif")
+    size = own.choice([8.5, 9.0]) if wide else own.choice([9.0, 9.5, 10.0])
+    style = own.choice(["filing", "filing", "ruled", "shaded", "open", "banded"])
+    table = TableLook(
+        style=style,
+        family=table_family,
+        size=size - own.choice([0.5, 1.0, 1.5]),
+        leading=own.choice([1.45, 1.55, 1.75]),
+        accent=accent,
+        tint=tint if style != "filing" or own.random() < 0.4 else (1.0, 1.0, 1.0),
+        leaders=style == "filing" and company.language == "en" and own.random() < 0.25,
+        stretch=own.random() < 0.8,
+        gap=own.choice([10.0, 14.0, 20.0]),
+    )
+    width, height = own.choice([(612.0, 792.0), (595.28, 841.89)]) if company.language == "en" else (595.28, 841.89)
+    return ReportLook(
+        width=width,
+        height=height,
+        margin=own.choice([50.0, 56.0, 64.0]),
+        body=body,
+        display=display,
+        size=size,
+        ink=own.choice([(0, 0, 0), (0.13, 0.13, 0.16)]),
+        accent=accent,
+        chart=pick_look(yearly, tuple(palette), chart_family, plot_font),
+        table=table,
+        captions_above=own.random() < 0.7,
+        caption_color=own.choice([(0, 0, 0), accent]),
+        caption_rule=own.random() < 0.5,
+        head=own.choice(["top", "top", "bottom", "none"]),
+        logo=own.choice(["top_right", "top_left", "bottom_right", "none"]),
+        sidebar=own.random() < 0.2,
+        unit_place=own.choice(
+            ["line", "line", "stub", "caption"] if company.language == "zh" else ["stub", "caption", "line", "column"]
+        ),
+        justify=own.random() < 0.4,
+        notes=own.random() < 0.4,
+    )
+
+
+def _hex(color: Color) -> str:
+    return "#" + "".join(f"{int(round(part * 255)):02x}" for part in color)
+
+
+class ReportMaker:
+    """Writes the report of one company about one year.
+
+    After ``write`` the attributes ``flow`` and ``title`` hold the page drafts and the report's title.
+    """
+
+    def __init__(self, company: Company, year: int, phrases: Phrases, sector: Sector, units: UnitWords) -> None:
+        self.company, self.year, self.phrases = company, year, phrases
+        self.rng = random.Random(f"report {company.key} {company.name} {year}")
+        self.look = pick_report_look(company, year)
+        self.voice = Voice(phrases, sector, units, company, self.rng)
+        self.exhibits = Exhibits(
+            company,
+            year,
+            self.voice,
+            self.look.unit_place,
+            signs=self.look.table.style == "filing" and random.Random(f"signs {company.key}").random() < 0.7,
+        )
+        self.title = self.voice.label("annual_report").format(year)
+        own = random.Random(f"logo {company.key} {company.name}")
+        logo = noise.Logo(
+            own.choice(["shapes", "picture"]),
+            own.randrange(4),
+            self.look.accent,
+            (0.95, 0.75, 0.3),
+            company.short,
+            self.look.display.bold,
+        )
+        head = own.choice([company.name, f"{company.short} | {self.title}", self.title])
+        self.flow = Flow(self.rng, self.look, logo, head)
+        self.figure_format = own.choice(phrases.figure_words)
+        self.table_format = own.choice(phrases.table_words)
+        self.raster_share = own.choice([0.0, 0.2, 0.35, 0.6])
+        self.inside_titles = own.random() < 0.25
+        self._numbers = {"figure": 0, "table": 0}
+        self._table_units = 0
+
+    # ------------------------------------------------------------------ outline
+
+    def write(self) -> None:
+        """Fill all pages."""
+        scans = self.rng.random() < 0.4
+        self._cover()
+        self._letter()
+        for section in self.rng.sample([self._overview, self._overview_with_charts], 1):
+            section()
+        self._segments()
+        self._regions()
+        self._costs()
+        if self.rng.random() < 0.6:
+            self._prose("strategy", "h_strategy", columns=self.rng.choice([1, 2]))
+        self._liquidity()
+        if self.rng.random() < 0.5:
+            self._prose("risk", "h_risk", columns=2)
+        self._statements(scanned=scans and self.rng.random() < 0.6)
+        self._prose("notes", "h_notes", columns=self.rng.choice([1, 2, 2]))
+        if scans:
+            self._audit()
+
+    def _cover(self) -> None:
+        flow, look, voice = self.flow, self.look, self.voice
+        flow.new_page(furniture=False)
+        page, sheet = flow.page, flow.sheet
+        boxes = noise.cover_shapes(self.rng, sheet, look.accent, (0.93, 0.86, 0.72))
+        page.noise.extend(TruthNoise(page=1, kind="decoration", box=box.rounded()) for box in boxes)
+        if self.rng.random() < 0.6:
+            box = flow_box = (look.width * 0.28, look.height * 0.5, look.width * 0.9, look.height * 0.7)
+            encoded = noise.photo(self.rng, self.rng.randrange(3), 480, 220)
+            from finlmm_core.domain import Box
+
+            box = sheet.image(Box(*flow_box), encoded)
+            page.noise.append(TruthNoise(page=1, kind="photo", box=box.rounded()))
+        logo = flow.logo.draw(sheet, look.width * 0.28, look.height * 0.12, 130)
+        page.noise.append(TruthNoise(page=1, kind="logo", box=logo.rounded()))
+        for text, size, at in ((self.company.name, 26.0, 0.26), (self.title, 17.0, 0.31)):
+            while text_width(text, look.display.bold, size) > look.width * 0.66:
+                size *= 0.93
+            dark = boxes[0].y1 > look.height * at and boxes[0].y0 < look.height * at and boxes[0].x1 > look.width * 0.9
+            box = sheet.text(
+                look.width * 0.28,
+                look.height * at,
+                text,
+                look.display.bold,
+                size,
+                (1, 1, 1) if dark else (0.1, 0.1, 0.12),
+            )
+            flow._block("heading", text, [box])
+        if not voice.zh:
+            line = voice.label("years_ended").format(f"{self.company.years_end}, {self.year}")
+            box = sheet.text(
+                look.width * 0.28,
+                look.height * 0.345,
+                line,
+                look.body.regular,
+                11,
+                (1, 1, 1)
+                if boxes[0].y1 > look.height * 0.345
+                and boxes[0].x1 > look.width * 0.9
+                and boxes[0].y0 < look.height * 0.3
+                else (0.2, 0.2, 0.2),
+            )
+            flow._block("paragraph", line, [box])
+
+    def _letter(self) -> None:
+        flow, voice = self.flow, self.voice
+        now, before = self.exhibits.book(), self.exhibits.book(1)
+        flow.new_page(self.rng.choice([1, 1, 2]))
+        flow._column_top = flow.y
+        flow.heading(voice.label("h_letter"))
+        if self.rng.random() < 0.5:
+            flow.photo(self.rng.uniform(110, 170), self.rng.randrange(3))
+        self._fill("letter", 2)
+        self._tell(voice.statement(voice.label("revenue"), "revenue", now, before, now.revenue, before.revenue))
+        self._fill("letter", 2)
+        self._tell(voice.statement(voice.label("net"), "profit", now, before, now.income["net"], before.income["net"]))
+        if flow.page.columns == 1 and self.rng.random() < 0.6:
+            flow.heading(voice.label("highlights"), 2)
+            flow.callouts(
+                [
+                    (voice.money(now.revenue), voice.label("revenue")),
+                    (voice.money(now.income["operating"]), voice.label("operating")),
+                    (f"{now.volume['operating_margin']:.1f}%", voice.label("operating_margin")),
+                    (f"{now.employees:,}", voice.label("employees")),
+                ][: self.rng.choice([3, 4])]
+            )
+        self._fill("letter", 1)
+        if self.rng.random() < 0.7 and flow.page.columns == 1:
+            self._table("t_five_years", self.exhibits.five_years())
+
+    def _overview(self) -> None:
+        flow, voice = self.flow, self.voice
+        now, before = self.exhibits.book(), self.exhibits.book(1)
+        flow.columns(1, 300)
+        flow.heading(voice.label("h_overview"))
+        self._tell(voice.statement(voice.label("revenue"), "revenue", now, before, now.revenue, before.revenue))
+        self._table("t_results", self.exhibits.results())
+        self._tell(voice.statement(voice.label("cost"), "cost", now, before, now.income["cost"], before.income["cost"]))
+        self._tell(voice.points(voice.label("margin"), now, before, now.volume["margin"], before.volume["margin"]))
+        self._chart("revenue_history", self.exhibits.revenue_history())
+        if self.rng.random() < 0.5:
+            self._table("t_quarters", self.exhibits.quarters())
+
+    def _overview_with_charts(self) -> None:
+        flow, voice = self.flow, self.voice
+        now, before = self.exhibits.book(), self.exhibits.book(1)
+        flow.columns(1, 300)
+        flow.heading(voice.label("h_overview"))
+        self._tell(voice.statement(voice.label("revenue"), "revenue", now, before, now.revenue, before.revenue))
+        self._table("t_results", self.exhibits.results())
+        flow.columns(2)
+        self._chart("growth", self.exhibits.growth())
+        self._tell(
+            voice.statement(
+                voice.label("operating"), "profit", now, before, now.income["operating"], before.income["operating"]
+            )
+        )
+        self._fill("strategy", 1)
+        self._chart("quarters", self.exhibits.quarters_chart())
+        self._tell(voice.points(voice.label("margin"), now, before, now.volume["margin"], before.volume["margin"]))
+        self._fill("people", 2)
+
+    def _segments(self) -> None:
+        flow, voice = self.flow, self.voice
+        now, before = self.exhibits.book(), self.exhibits.book(1)
+        flow.columns(1)
+        flow.heading(voice.label("h_segments"))
+        self._chart("revenue_by_segment", self.exhibits.revenue_by_segment())
+        self._table("t_segments", self.exhibits.segments())
+        if self.rng.random() < 0.4:
+            flow.columns(2, 260)
+        for name in self.company.segments:
+            flow.heading(name, 3)
+            self._tell(
+                voice.statement(
+                    name if voice.zh else f"{name} {voice.low(voice.label('revenue'))}",
+                    "revenue",
+                    now,
+                    before,
+                    now.segments[name],
+                    before.segments[name],
+                )
+            )
+            if self.rng.random() < 0.4:
+                self._fill("strategy", 1)
+        flow.columns(1, 170)
+        if self.rng.random() < 0.6:
+            self._chart("segment_profit", self.exhibits.segment_profit())
+
+    def _regions(self) -> None:
+        flow, voice = self.flow, self.voice
+        now, before = self.exhibits.book(), self.exhibits.book(1)
+        flow.columns(self.rng.choice([1, 1, 2]))
+        flow.heading(voice.label("h_regions"), 2)
+        region = self.rng.choice(self.company.regions)
+        self._tell(
+            voice.statement(
+                f"{region}{voice.label('revenue')}" if voice.zh else f"{voice.label('revenue')} in {region}",
+                "revenue",
+                now,
+                before,
+                now.regions[region],
+                before.regions[region],
+            )
+        )
+        self._chart("revenue_by_region", self.exhibits.regions_chart())
+        if not self._table("t_regions", self.exhibits.regions()):
+            flow.columns(1)
+            self._table("t_regions", self.exhibits.regions())
+
+    def _costs(self) -> None:
+        flow, voice = self.flow, self.voice
+        now, before = self.exhibits.book(), self.exhibits.book(1)
+        flow.columns(1, 240)
+        flow.heading(voice.label("h_costs"), self.rng.choice([1, 2]))
+        for key in ("research", "selling", "admin"):
+            self._tell(voice.statement(voice.label(key), "expense", now, before, now.income[key], before.income[key]))
+        self._table("t_expenses", self.exhibits.expenses())
+        pair = self.rng.random() < 0.35 and flow.look.chart.legend != "right"
+        if pair:
+            flow.columns(2, 230)
+        self._chart("margins", self.exhibits.margins())
+        if self.rng.random() < 0.5:
+            self._chart("segment_share", self.exhibits.segment_share())
+        elif not pair:
+            self._chart("bridge", self.exhibits.bridge())
+        if pair:
+            self._fill("people", 1)
+        flow.columns(1, 160)
+        if self.rng.random() < 0.6:
+            self._table("t_kpis", self.exhibits.indicators())
+
+    def _liquidity(self) -> None:
+        flow, voice = self.flow, self.voice
+        now, before = self.exhibits.book(), self.exhibits.book(1)
+        flow.columns(1, 260)
+        flow.heading(voice.label("h_liquidity"))
+        self._tell(
+            voice.statement(
+                voice.label("cash_operating"), "cash", now, before, now.cash["operating"], before.cash["operating"]
+            )
+        )
+        self._tell(
+            voice.statement(voice.label("capex"), "capex", now, before, -now.cash["capex"], -before.cash["capex"])
+        )
+        if self.rng.random() < 0.7:
+            self._chart("cash_history", self.exhibits.cash_history())
+        self._table("t_obligations", self.exhibits.obligations())
+        if self.rng.random() < 0.3:
+            flow.photo(self.rng.uniform(90, 150), self.rng.randrange(3))
+
+    def _statements(self, scanned: bool) -> None:
+        flow = self.flow
+        which: list[tuple[str, Callable[[], TableSpec]]] = [
+            ("t_income", self.exhibits.income_statement),
+            ("t_balance", self.exhibits.balance_sheet),
+            ("t_cash", self.exhibits.cash_flows),
+        ]
+        flow.new_page(scanned=scanned)
+        flow.heading(self.voice.label("h_statements"))
+        for key, make in which:
+            self._table(key, make())
+            if scanned:
+                scanned = False
+                flow.new_page()
+                flow._column_top = flow.y
+
+    def _prose(self, kind: str, heading: str, columns: int) -> None:
+        flow = self.flow
+        flow.columns(columns, 320)
+        flow.heading(self.voice.label(heading), self.rng.choice([1, 2]))
+        count = {"notes": 8, "risk": 6, "strategy": 4}.get(kind, 3)
+        bullets = kind == "risk" and self.rng.random() < 0.5
+        self._fill(kind, min(count, len(self.phrases.fillers[kind])), bullet="•" if bullets else "")
+
+    def _audit(self) -> None:
+        flow = self.flow
+        flow.new_page(scanned=True)
+        flow.heading(self.voice.label("h_audit"))
+        self._fill("audit", 4)
+        if self.rng.random() < 0.6:
+            self._chart("revenue_history", self.exhibits.revenue_history())
+
+    # ------------------------------------------------------------------ parts
+
+    def _fill(self, kind: str, count: int, bullet: str = "") -> None:
+        for _ in range(count):
+            self.flow.paragraph(self.voice.fill(self.voice.pick(self.phrases.fillers[kind])), bullet=bullet)
+
+    def _tell(self, statement: Statement | None) -> None:
+        if statement is None:
+            return
+        text = statement.text
+        if self.rng.random() < 0.5:
+            extra = self.voice.fill(self.voice.pick(self.phrases.fillers["strategy"] + self.phrases.fillers["people"]))
+            text = f"{text}{'' if self.voice.zh else ' '}{extra}"
+        self.flow.paragraph(text, statement=(statement.subject, statement.cause, statement.rises, statement.text))
+
+    def _numbered(self, kind: str, text: str) -> str:
+        self._numbers[kind] += 1
+        form = self.figure_format if kind == "figure" else self.table_format
+        return form.format(n=self._numbers[kind], t=text)
+
+    def _chart(self, key: str, spec: ChartSpec) -> None:
+        look, rng = self.look, self.rng
+        text = self.voice.caption(key, self.year - 4, self.year)
+        inside = self.inside_titles
+        wide = self.flow.page.columns == 1
+        height = rng.uniform(140, 200) if wide else rng.uniform(130, 165)
+        share = rng.choice([1.0, 1.0, 0.8, 0.62]) if wide and spec.kind not in ("waterfall", "combo") else 1.0
+        note = self.voice.fill(self.voice.pick(self.phrases.source_notes)) if look.notes else ""
+        caption = Caption("" if inside else self._numbered("figure", text), note)
+        self.flow.chart(
+            spec, caption, height, raster=rng.random() < self.raster_share, title=text if inside else "", share=share
+        )
+
+    def _table(self, key: str, spec: TableSpec) -> bool:
+        text = self.voice.caption(key, self.year - 4, self.year)
+        caption = self._numbered("table", text)
+        alternatives: tuple[str, ...] = ()
+        if self.look.unit_place == "caption" and spec.unit:
+            alternatives = (caption,)
+            caption = f"{caption}（{spec.unit}）" if self.voice.zh else f"{caption} ({spec.unit})"
+        return self.flow.table(spec, Caption(caption, alternatives=alternatives))
+
+    # ------------------------------------------------------------------ bytes
+
+    def pdf(self) -> bytes:
+        """Return the report as a PDF; scanned pages are turned into pictures and their truth is turned with them."""
+        from reportlab.pdfgen.canvas import Canvas
+
+        buffer = io.BytesIO()
+        canvas: Any = Canvas(buffer, pagesize=(self.look.width, self.look.height), invariant=1, pageCompression=1)
+        canvas.setTitle(f"{self.company.name}: {self.title}")
+        canvas.setAuthor(self.company.name)
+        for page in self.flow.pages:
+            if page.scanned:
+                scan = scan_page(page.sheet, self.rng)
+                canvas.drawImage(scan.reader(), 0, 0, self.look.width, self.look.height)
+                angle = scan.angle
+                page.figures = [
+                    figure.model_copy(
+                        update={
+                            "box": rotate_box(figure.box, angle, page.sheet),
+                            "source": "scan",
+                            "alt_boxes": tuple(rotate_box(box, angle, page.sheet) for box in figure.alt_boxes),
+                            "caption_box": figure.caption_box and rotate_box(figure.caption_box, angle, page.sheet),
+                            "table": figure.table and _rotate_table(figure.table, angle, page.sheet),
+                        }
+                    )
+                    for figure in page.figures
+                ]
+                page.blocks = [
+                    block.model_copy(update={"box": rotate_box(block.box, angle, page.sheet)}) for block in page.blocks
+                ]
+                page.noise = [
+                    item.model_copy(update={"box": rotate_box(item.box, angle, page.sheet)}) for item in page.noise
+                ]
+            else:
+                page.sheet.play(canvas)
+            canvas.showPage()
+        canvas.save()
+        return buffer.getvalue()
+
+
+def _rotate_table(table: Any, angle: float, sheet: Any) -> Any:
+    return table.model_copy(
+        update={
+            "header_boxes": tuple(box and rotate_box(box, angle, sheet) for box in table.header_boxes),
+            "cell_boxes": tuple(
+                tuple(box and rotate_box(box, angle, sheet) for box in row) for row in table.cell_boxes
+            ),
+        }
+    )
