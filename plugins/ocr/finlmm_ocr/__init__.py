@@ -1,4 +1,4 @@
-"""finlmm's own OCR engines: this module only names them; each class's file imports its heavy libraries inside methods."""
+"""finlmm's own OCR engines: named here, each in a file that imports its heavy libraries inside methods."""
 
 from __future__ import annotations
 
