@@ -29,49 +29,17 @@ from finlmm_core.plugins.bases import OcrEngine
 from finlmm_parsers import cleaning
 from finlmm_parsers.crops import crop_dpi, put_crop
 from finlmm_parsers.figure_text import text_inside
+from finlmm_parsers.layout.blocks import find_blocks
+from finlmm_parsers.layout.captions import link_captions
 from finlmm_parsers.layout.lines import find_lines
+from finlmm_parsers.layout.meta import read_meta
+from finlmm_parsers.layout.running import find_running
 from finlmm_parsers.layout.tables import find_tables
 from finlmm_parsers.layout.types import Caption, FigureRegion, TableRegion
 from finlmm_parsers.options import LayoutOptions
 from finlmm_parsers.primitives import PagePrimitives
 from finlmm_parsers.regions import RegionSizes, find_figures
 from finlmm_parsers.scans import needs_reading, read_scan
-
-try:  # TEMPORARY until these modules are in
-    from finlmm_parsers.layout.blocks import find_blocks
-except ImportError:
-
-    def find_blocks(page, lines, taken):
-        return [
-            __import__("finlmm_core.domain").domain.Block(box=l.box, text=l.text)
-            for l in lines
-            if not any(b.covers(l.box) > 0.5 for b in taken)
-        ]
-
-
-try:
-    from finlmm_parsers.layout.captions import link_captions
-except ImportError:
-
-    def link_captions(page, lines, boxes):
-        return [None] * len(boxes)
-
-
-try:
-    from finlmm_parsers.layout.running import find_running
-except ImportError:
-
-    def find_running(pages):
-        return [frozenset() for _ in pages]
-
-
-try:
-    from finlmm_parsers.layout.meta import read_meta
-except ImportError:
-
-    def read_meta(pages, source):
-        return __import__("finlmm_core.domain").domain.DocumentMeta()
-
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -119,7 +87,10 @@ def assemble(
         raise DocumentError("too_many_pages", f"{len(source)} pages, at most {options.max_pages} are read")
     assembly = _Assembly(source, pdf, images, ocr, options)
     for number in range(1, len(source) + 1):
-        assembly.add_page(number)
+        if options.only_pages and number not in options.only_pages:
+            assembly.glance_at(number)
+        else:
+            assembly.add_page(number)
     return assembly.finish()
 
 
@@ -139,6 +110,13 @@ class _Assembly:
         self.waiting: list[_Waiting] = []
         self.raster_digests: list[tuple[int, str]] = []
 
+    def glance_at(self, number: int) -> None:
+        """Note the pictures of a page that is not asked for: logos are known by the pages that they come on."""
+        self._note_pictures(self.source.page(number))
+
+    def _note_pictures(self, page: PagePrimitives) -> None:
+        self.raster_digests += [(page.number, digest) for digest in sorted({raster.digest for raster in page.rasters})]
+
     def add_page(self, number: int) -> None:
         page = self.source.page(number)
         if max(page.width, page.height) > self.options.max_page_side:
@@ -147,7 +125,7 @@ class _Assembly:
                 f"page {number} measures {page.width:.0f} x {page.height:.0f} points, "
                 f"at most {self.options.max_page_side:.0f} are read",
             )
-        self.raster_digests += [(number, digest) for digest in sorted({raster.digest for raster in page.rasters})]
+        self._note_pictures(page)
         if self.ocr is not None and needs_reading(page):
             page = read_scan(page, self.source, self.ocr)
         lines = find_lines(page)
@@ -155,7 +133,7 @@ class _Assembly:
         regions, rejected = find_figures(page, lines, tables, self.sizes)
         self.rejected += rejected
         charts = [region.box for region in regions if region.kind == "chart"]
-        tables = [table for table in tables if not any(box.covers(table.box) > 0.5 for box in charts)]
+        tables = [table for table in tables if sum(box.covers(table.box) for box in charts) <= 0.5]
         boxes: list[tuple[Box, FigureKind]] = [(table.box, "table") for table in tables]
         boxes += [(region.box, region.kind) for region in regions]
         captions = link_captions(page, lines, boxes) if boxes else []

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finlmm_core.domain import Box
 from finlmm_core.errors import DocumentError
 from finlmm_parsers import pdfium_library as pdfium
+from finlmm_parsers.guards import check_file
 from finlmm_parsers.primitives import PagePrimitives, Raster, Shape, Word
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ _DEEPEST_FORM = 12
 _MOST_OBJECTS = 20_000
 #: Shapes with more segments than this are not searched for curves beyond it.
 _SEGMENTS_LOOKED_AT = 12
+#: Paths thinner than this, in points, are rules and ticks: nothing more is asked of them.
+_THIN = 2.0
+#: Paths longer than this, in points, are cut to their clip paths; clip paths with more segments are passed over.
+_LARGE = 60.0
+_CLIP_SEGMENTS = 64
 
 
 class Affine(NamedTuple):
@@ -310,21 +316,66 @@ class PdfiumFile:
         if fill is None and stroke is None:
             return None
         segments = lib.FPDFPath_CountSegments(painted)
-        curved = segments > 2 and self._is_curved(painted, min(segments, _SEGMENTS_LOOKED_AT))
-        return Shape(*bounds, segments, curved, fill, stroke, line_width)
+        x0, y0, x1, y1 = bounds
+        thick = x1 - x0 > _THIN and y1 - y0 > _THIN
+        curved = diagonal = False
+        if thick:  # neither a rule nor a tick
+            if segments != 5 or fill is None:
+                curved, diagonal = self._course(painted, min(segments, _SEGMENTS_LOOKED_AT), fill is None)
+            if x1 - x0 > _LARGE or y1 - y0 > _LARGE:
+                clipped = self._clipped(painted, matrix, bounds)
+                if clipped is None:
+                    return None
+                bounds = clipped
+        return Shape(*bounds, segments, curved, fill, stroke, line_width, diagonal)
 
-    def _is_curved(self, painted: int, count: int) -> bool:
-        lib = self._lib
-        for index in range(1, count):
-            if lib.FPDFPathSegment_GetType(lib.FPDFPath_GetPathSegment(painted, index)) == pdfium.BEZIER_TO:
-                return True
-        return False
+    def _course(self, painted: int, count: int, unfilled: bool) -> tuple[bool, bool]:
+        """Tell whether a path has a curve, and whether an unfilled one has a slanted straight line."""
+        lib, at = self._lib, self._float_at
+        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
+        slanted = False
+        x = y = 0.0
+        for index in range(count):
+            segment = get(painted, index)
+            kind = kind_of(segment)
+            if kind == pdfium.BEZIER_TO:
+                return True, slanted
+            if unfilled and not slanted:
+                point_of(segment, at, at + 4)
+                last_x, last_y, x, y = x, y, self._floats[0], self._floats[1]
+                slanted = index > 0 and kind == pdfium.LINE_TO and abs(x - last_x) > 0.5 and abs(y - last_y) > 0.5
+        return False, slanted
+
+    def _clipped(
+        self, painted: int, matrix: Affine, bounds: tuple[float, float, float, float]
+    ) -> tuple[float, float, float, float] | None:
+        """Return the part of the bounds that the bounds of its clip paths leave; None where nothing is left."""
+        lib, at = self._lib, self._float_at
+        clip = lib.FPDFPageObj_GetClipPath(painted)
+        if not clip:
+            return bounds
+        x0, y0, x1, y1 = bounds
+        for path in range(max(0, lib.FPDFClipPath_CountPaths(clip))):
+            xs, ys = [], []
+            count = lib.FPDFClipPath_CountPathSegments(clip, path)
+            for index in range(count if count <= _CLIP_SEGMENTS else 0):
+                lib.FPDFPathSegment_GetPoint(lib.FPDFClipPath_GetPathSegment(clip, path, index), at, at + 4)
+                xs.append(self._floats[0])
+                ys.append(self._floats[1])
+            if len(xs) < 3:
+                continue
+            left, top, right, bottom = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
+            x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+        return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
     def _raster(self, painted: int, matrix: Affine) -> Raster | None:
         bounds = self._bounds(painted, matrix)
         if bounds is None:
             return None
         lib = self._lib
+        bounds = self._clipped(painted, matrix, bounds)
+        if bounds is None:
+            return None
         self._ints[0] = self._ints[1] = 0
         lib.FPDFImageObj_GetImagePixelSize(painted, self._int_at, self._int_at + 4)
         width, height = self._ints[0:2]
@@ -376,12 +427,7 @@ class PdfiumFile:
 
 
 def _open(path: Path):  # type: ignore[no-untyped-def]  # pypdfium2 has no types
-    with path.open("rb") as file:
-        head = file.read(1024)
-    if not head:
-        raise DocumentError("empty", "the file has no bytes")
-    if b"%PDF-" not in head:
-        raise DocumentError("not_a_pdf", "there is no %PDF- in the first 1,024 bytes")
+    check_file(path)
     helpers = pdfium.library().helpers
     try:
         document = helpers.PdfDocument(path)

@@ -22,3 +22,4 @@ class LayoutOptions(PluginOptions):
     )
     min_figure_area: float = Field(default=4000.0, ge=0, description="smaller figures, in square points, are dropped")
     repeated_pages: int = Field(default=3, ge=1, description="a picture on more pages than this is a logo")
+    only_pages: tuple[int, ...] = Field(default=(), description="pages to read, counted from 1; empty for all")

@@ -52,6 +52,7 @@ class Shape(NamedTuple):
     fill: int | None
     stroke: int | None
     line_width: float = 0.0
+    diagonal: bool = False  # an unfilled path with a straight segment that is neither horizontal nor vertical
 
     @property
     def box(self) -> Box:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finlmm_core.domain import Box, Rejected
+from finlmm_parsers.charts import find_charts
 from finlmm_parsers.cleaning import reject
 from finlmm_parsers.layout.types import FigureRegion, Line, TableRegion
 from finlmm_parsers.primitives import PagePrimitives, Raster
@@ -24,6 +25,10 @@ def find_figures(
 ) -> tuple[list[FigureRegion], list[Rejected]]:
     """Return the charts and pictures of a page, top to bottom, and what was passed over for its size or place."""
     found, rejected = _pictures(page, sizes)
+    if page.shapes:
+        charts = find_charts(page, lines, tables)
+        found = [picture for picture in found if not any(chart.box.covers(picture.box) > 0.8 for chart in charts)]
+        found += charts
     found.sort(key=lambda region: (region.box.y0, region.box.x0))
     return found, rejected
 
@@ -38,7 +43,7 @@ def _pictures(page: PagePrimitives, sizes: RegionSizes) -> tuple[list[FigureRegi
             continue
         if box.width < sizes.min_side or box.height < sizes.min_side or box.area < sizes.min_area:
             rejected.append(reject(page.number, box, "tiny", f"{box.width:.0f} x {box.height:.0f} points"))
-        elif box.area > 0.85 * page_box.area and page.words:
+        elif box.area > 0.85 * page_box.area:
             rejected.append(reject(page.number, box, "decoration", "a picture behind the whole page"))
         elif _is_strip(raster):
             rejected.append(reject(page.number, box, "decoration", "a strip"))

@@ -1,0 +1,383 @@
+"""Charts drawn as paths: from marks (chart_marks.py) to the whole figure with its axes, labels, legend and title.
+
+A seed is one or more marks that belong together. It grows over what a reader takes as part of the chart: axes and grid
+lines, short labels beside it, the legend, a title above it. It never grows over prose, over a table, over another
+chart, over a rule that is much wider than itself, or out of the frame that it stands in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from finlmm_core.domain import Box
+from finlmm_parsers.chart_marks import THIN, Mark, find_marks, is_white
+from finlmm_parsers.layout.captions import is_source_note, numbered_caption
+from finlmm_parsers.layout.text import is_cjk
+from finlmm_parsers.layout.types import FigureRegion, Line, TableRegion
+from finlmm_parsers.primitives import PagePrimitives
+
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(slots=True)
+class _Seed:
+    marks: list[Mark]
+    box: Box
+    core: Box
+    frame: Box | None = None
+    lines: list[int] = field(default_factory=list)
+
+
+def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[TableRegion]) -> list[FigureRegion]:
+    """Return the charts of a page that are drawn as paths, top to bottom.
+
+    Args:
+        page: words, shapes and rasters.
+        lines: its text lines.
+        tables: what was taken for tables. A table that a chart's marks lie in is part of the chart's labels; the
+            caller drops tables that a chart covers.
+    """
+    marks = find_marks(page)
+    if not marks:
+        return []
+    prose = prose_lines(lines)
+    marks = [mark for mark in marks if not _is_cells(mark, page, lines)]
+    if not marks:
+        return []
+    frames = _frames(page, lines, prose)
+    seeds = _seeds(page, marks, frames)
+    blocked = [table.box for table in tables if not any(_holds_marks(table.box, seed) for seed in seeds)]
+    for seed in seeds:
+        seed.box = _with_shapes(page, seed, seeds, blocked)
+    blocked = [table.box for table in tables if not _is_labels(table, seeds)]
+    for seed in seeds:
+        _grow_over_text(page, seed, seeds, lines, prose, blocked)
+    found = []
+    for seed in _without_nested(seeds):
+        if _is_chart(seed, lines, prose, page):
+            found.append(FigureRegion(seed.box, "chart", "vector"))
+    found.sort(key=lambda region: (region.box.y0, region.box.x0))
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------ text
+
+
+def text_length(text: str) -> int:
+    """Return the length of a text in words, where two Chinese characters count as one."""
+    wide = sum(1 for character in text if is_cjk(character))
+    return len(text.split()) + wide // 2 if wide else len(text.split())
+
+
+def prose_lines(lines: Sequence[Line]) -> list[bool]:
+    """Tell for each line whether it is running text: seven words or more, or the end of a paragraph of such lines."""
+    prose = []
+    for line in lines:
+        letters = sum(1 for character in line.text if character.isalpha())
+        prose.append(line.upright and letters >= 0.6 * len(line.text.replace(" ", "")) and text_length(line.text) >= 7)
+    by_top = sorted(range(len(lines)), key=lambda index: lines[index].y0)
+    for position, index in enumerate(by_top):
+        if not prose[index]:
+            continue
+        line = lines[index]
+        for other_index in by_top[position + 1 :]:
+            other = lines[other_index]
+            if other.y0 - line.y1 > 0.8 * line.size:
+                break
+            below = abs(other.x0 - line.x0) < 1.5 * line.size and other.y0 > line.y0 + 2
+            alike = abs(other.size - line.size) < 0.6 and other.bold == line.bold
+            if below and alike and not _DIGIT.match(other.text):
+                prose[other_index] = True
+    return prose
+
+
+def _is_cells(mark: Mark, page: PagePrimitives, lines: Sequence[Line]) -> bool:
+    """Tell shaded cells and text boxes: most of the rectangles hold words, not just a number."""
+    if mark.kind not in ("bars", "series"):
+        return False
+    worded = 0
+    for index in mark.shapes:
+        shape = page.shapes[index]
+        letters = 0
+        for line in lines:
+            if line.y0 < shape[3] and line.y1 > shape[1] and line.x0 < shape[2] and line.x1 > shape[0]:
+                middle = (line.y0 + line.y1) / 2
+                if shape[1] <= middle <= shape[3] and line.x0 >= shape[0] - 1 and line.x1 <= shape[2] + 1:
+                    letters += sum(1 for character in line.text if character.isalpha())
+        if letters > (6 if mark.kind == "bars" else 200):
+            worded += 1
+    return worded > 0.3 * len(mark.shapes)
+
+
+# ---------------------------------------------------------------------------------------------------------- frames
+
+
+def _frames(page: PagePrimitives, lines: Sequence[Line], prose: Sequence[bool]) -> list[tuple[Box, bool]]:
+    """Return boxes that a chart may stand in, smallest first, and whether each is seen (stroked or coloured)."""
+    page_area = page.width * page.height
+    found: dict[tuple[int, int, int, int], tuple[Box, bool]] = {}
+    for shape in page.shapes:
+        if shape.segments not in (4, 5) or shape.curved:
+            continue
+        box = shape.box
+        if box.width < 50 or box.height < 40 or box.area > 0.7 * page_area:
+            continue
+        key = (round(box.x0), round(box.y0), round(box.x1), round(box.y1))
+        seen = (shape.fill is not None and not is_white(shape.fill)) or shape.stroke is not None
+        if key not in found or seen:
+            found[key] = (box, seen)
+    result = []
+    for box, seen in found.values():
+        running = sum(
+            1 for line, flag in zip(lines, prose, strict=True) if flag and box.covers(line.box) > 0.6 and not line.bold
+        )
+        if running <= 1:
+            result.append((box, seen))
+    result.sort(key=lambda item: item[0].area)
+    return result
+
+
+def _frame_of(box: Box, frames: Sequence[tuple[Box, bool]]) -> Box | None:
+    for frame, _ in frames:
+        if frame.grown(2.0).covers(box) > 0.98 and frame.area > 1.02 * box.area:
+            return frame
+    return None
+
+
+# ----------------------------------------------------------------------------------------------------------- seeds
+
+
+def _seeds(page: PagePrimitives, marks: Sequence[Mark], frames: Sequence[tuple[Box, bool]]) -> list[_Seed]:
+    """Put marks together that overlap, stand on one axis, or stand in one white chart area."""
+    parent = list(range(len(marks)))
+
+    def find(index: int) -> int:
+        while parent[index] != index:
+            index = parent[index]
+        return index
+
+    axes = [
+        Box(*shape[0:4])
+        for shape in page.shapes
+        if (shape[3] - shape[1] <= THIN + 1.5) != (shape[2] - shape[0] <= THIN + 1.5)
+    ]
+    white = [frame for frame, seen in frames if not seen]
+    for i, first in enumerate(marks):
+        for j in range(i + 1, len(marks)):
+            second = marks[j]
+            if find(i) == find(j):
+                continue
+            together = first.box.grown(4.0).overlap(second.box) > 0
+            if not together:
+                together = any(_stands_on(first.box, axis) and _stands_on(second.box, axis) for axis in axes)
+            if not together:
+                both = Box.around((first.box, second.box))
+                together = any(
+                    frame.covers(first.box) > 0.95 and frame.covers(second.box) > 0.95 and frame.area < 6 * both.area
+                    for frame in white
+                )
+            if together:
+                parent[find(j)] = find(i)
+    groups: dict[int, list[Mark]] = {}
+    for index, mark in enumerate(marks):
+        groups.setdefault(find(index), []).append(mark)
+    seeds = []
+    for group in groups.values():
+        box = Box.around(mark.box for mark in group)
+        seeds.append(_Seed(group, box, box, _frame_of(box, frames)))
+    seeds.sort(key=lambda seed: (seed.box.y0, seed.box.x0))
+    return seeds
+
+
+def _stands_on(box: Box, axis: Box) -> bool:
+    """Tell whether a thin line lies along one side of a box (within 3 points) for most of that side."""
+    if axis.width > axis.height:
+        along = min(box.x1, axis.x1) - max(box.x0, axis.x0)
+        return along > 0.8 * box.width and min(abs(axis.y0 - box.y1), abs(axis.y1 - box.y0)) <= 3.0
+    along = min(box.y1, axis.y1) - max(box.y0, axis.y0)
+    return along > 0.8 * box.height and min(abs(axis.x0 - box.x1), abs(axis.x1 - box.x0)) <= 3.0
+
+
+def _holds_marks(table: Box, seed: _Seed) -> bool:
+    return any(table.overlap(mark.box) > 0.5 * mark.box.area for mark in seed.marks)
+
+
+def _is_labels(table: TableRegion, seeds: Sequence[_Seed]) -> bool:
+    """Tell a table that is made of a chart's labels: it lies over marks, or is a row or two right beside them."""
+    over = sum(table.box.overlap(seed.box) for seed in seeds)
+    if over > 0.15 * table.box.area or any(_holds_marks(table.box, seed) for seed in seeds):
+        return True
+    return len(table.rows) <= 2 and any(_distance(table.box, seed.box) < 15.0 for seed in seeds)
+
+
+def _with_shapes(page: PagePrimitives, seed: _Seed, seeds: Sequence[_Seed], blocked: Sequence[Box]) -> Box:
+    """Grow over axes, grid lines, ticks, markers and other paths that touch the marks or lie within them."""
+    box = seed.box
+    others = [other.core for other in seeds if other is not seed]
+    limit_width = max(1.5 * seed.core.width, seed.core.width + 60)
+    limit_height = max(1.5 * seed.core.height, seed.core.height + 60)
+    for _ in range(3):
+        before = box
+        near = box.grown(6.0)
+        for shape in page.shapes:
+            if shape[0] > near.x1 or shape[2] < near.x0 or shape[1] > near.y1 or shape[3] < near.y0:
+                continue
+            if is_white(shape.fill) and shape.stroke is None:
+                continue
+            w, h = shape[2] - shape[0], shape[3] - shape[1]
+            if w > limit_width or h > limit_height:
+                continue
+            grown = Box.around((box, shape.box))
+            if any(grown.overlap(other) > 0.02 * other.area and not box.overlap(other) for other in others):
+                continue
+            if any(grown.overlap(other) > 0 and not box.overlap(other) for other in blocked):
+                continue
+            box = grown
+        if box == before:
+            break
+    if seed.frame is not None:
+        frame = seed.frame
+        box = Box(
+            max(box.x0, min(frame.x0, seed.core.x0)),
+            max(box.y0, min(frame.y0, seed.core.y0)),
+            min(box.x1, max(frame.x1, seed.core.x1)),
+            min(box.y1, max(frame.y1, seed.core.y1)),
+        )
+    return box
+
+
+# ---------------------------------------------------------------------------------------------------------- growth
+
+
+def _grow_over_text(
+    page: PagePrimitives,
+    seed: _Seed,
+    seeds: Sequence[_Seed],
+    lines: Sequence[Line],
+    prose: Sequence[bool],
+    blocked: Sequence[Box],
+) -> None:
+    others = [other.box for other in seeds if other is not seed]
+    candidates = []
+    for index, line in enumerate(lines):
+        box = line.box
+        if any(other.covers(box) > 0.5 for other in blocked):
+            continue
+        inside = seed.box.covers(box) > 0.5
+        if not inside:
+            if numbered_caption(line.text) or is_source_note(line.text) or (prose[index] and not line.bold):
+                continue
+            own = _distance(seed.box, box)
+            if own > 60 or any(_distance(other, box) < own for other in others):
+                continue
+            if seed.frame is not None and seed.frame.grown(2.0).covers(box) < 0.7:
+                continue
+        candidates.append(index)
+    rules = [
+        shape
+        for shape in page.shapes
+        if shape[3] - shape[1] <= THIN + 0.5 and shape[2] - shape[0] > 1.35 * seed.box.width
+    ]
+    taken: set[int] = set()
+    for _ in range(6):
+        before = seed.box
+        for index in candidates:
+            if index in taken:
+                continue
+            line = lines[index]
+            if not _belongs(seed, line, prose[index]):
+                continue
+            if _rule_between(rules, seed.box, line):
+                continue
+            grown = Box.around((seed.box, line.box))
+            if any(grown.overlap(other) > 0 and not seed.box.overlap(other) for other in (*others, *blocked)):
+                continue
+            taken.add(index)
+            seed.box = grown
+        if seed.box == before:
+            break
+    seed.lines = sorted(taken)
+
+
+def _belongs(seed: _Seed, line: Line, running: bool) -> bool:
+    box, core = seed.box, seed.core
+    text = line.box
+    if box.covers(text) > 0.5:
+        return True
+    if seed.frame is not None and seed.frame.area < 5 * core.area and seed.frame.grown(2).covers(text) > 0.9:
+        return not running or line.bold
+    size = line.size
+    above, below = box.y0 - text.y1, text.y0 - box.y1
+    beside = max(text.x0 - box.x1, box.x0 - text.x1)
+    slack = 0.12 * core.width + 12
+    within = text.x0 >= box.x0 - slack and text.x1 <= box.x1 + slack
+    if below > -0.5 * size and within:
+        return not running and below <= 1.7 * size and text.y1 <= core.y1 + max(70.0, 0.5 * core.height)
+    if above > -0.5 * size and within:
+        if running and not line.bold:
+            return False
+        return above <= 1.8 * size and text.y0 >= core.y0 - max(60.0, 0.4 * core.height)
+    if beside > -0.5 * size and text.y0 >= box.y0 - size and text.y1 <= box.y1 + size:
+        reach = 3.0 * size if seed.marks[0].kind != "wedges" else 5.0 * size
+        widest = 0.7 * core.width + 20
+        return not running and beside <= reach and line.x1 - line.x0 <= widest
+    return False
+
+
+def _rule_between(rules: Sequence[tuple[float, ...]], box: Box, line: Line) -> bool:
+    for rule in rules:
+        if rule[2] < line.x0 or rule[0] > line.x1:
+            continue
+        if line.y1 <= rule[3] + 1 and rule[1] <= box.y0 + 1:
+            return True
+        if line.y0 >= rule[1] - 1 and rule[3] >= box.y1 - 1:
+            return True
+    return False
+
+
+def _distance(first: Box, second: Box) -> float:
+    dx = max(0.0, second.x0 - first.x1, first.x0 - second.x1)
+    dy = max(0.0, second.y0 - first.y1, first.y0 - second.y1)
+    return float((dx * dx + dy * dy) ** 0.5)
+
+
+# ---------------------------------------------------------------------------------------------------------- checks
+
+
+def _without_nested(seeds: Sequence[_Seed]) -> list[_Seed]:
+    """Join seeds of which one lies mostly in the other."""
+    kept: list[_Seed] = []
+    for seed in sorted(seeds, key=lambda seed: -seed.box.area):
+        for larger in kept:
+            if larger.box.covers(seed.box) > 0.6:
+                larger.box = Box.around((larger.box, seed.box))
+                larger.marks += seed.marks
+                larger.lines += seed.lines
+                break
+        else:
+            kept.append(seed)
+    return kept
+
+
+def _is_chart(seed: _Seed, lines: Sequence[Line], prose: Sequence[bool], page: PagePrimitives) -> bool:
+    """Tell a chart from decoration: it is large enough, has numbers beside its marks, and holds no running text."""
+    box = seed.box
+    if box.width < 50 or box.height < 40:
+        return False
+    numbers = labels = running = 0
+    for index, line in enumerate(lines):
+        if box.covers(line.box) < 0.6:
+            continue
+        if prose[index] and not line.bold:
+            running += 1
+        if _DIGIT.search(line.text):
+            numbers += sum(1 for word in line.words if _DIGIT.search(word.text))
+        labels += 1
+    strongest = {mark.kind for mark in seed.marks}
+    if running > 2 and running > 0.25 * labels:
+        return False
+    if strongest <= {"line"} and numbers < 3:
+        return False
+    return numbers >= 2 and labels >= 3
