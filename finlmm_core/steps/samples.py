@@ -385,8 +385,8 @@ class _Step:
         tables = [place for place, kind in enumerate(kinds) if kind == "table"] or list(range(len(kinds)))
         self.shortcuts["image_chance"] += 1 / len(kinds)
         self.shortcuts["image_table"] += (gold in tables) / len(tables)
-        self.shortcuts["image_largest"] += areas[gold] == max(areas)
-        self.shortcuts["image_smallest"] += areas[gold] == min(areas)
+        self.shortcuts["image_largest"] += (areas[gold] == max(areas)) / areas.count(max(areas))
+        self.shortcuts["image_smallest"] += (areas[gold] == min(areas)) / areas.count(min(areas))
 
     def summary(self, chooser: DistractorChooser, files: dict[str, dict[str, list[str]]]) -> SamplesSummary:
         """Return the counts."""

@@ -127,12 +127,7 @@ def _header(summary: SamplesSummary) -> str:
         lines.append("dataset_info:")
         for kind in kinds:
             if summary.files.get(kind):
-                counts = summary.text if kind == "text" else summary.contrastive
                 lines += [f"- config_name: {kind}", "  features:", *_yaml_features(COLUMNS[kind], "  ")]
-                lines.append("  splits:")
-                for split in SPLITS:
-                    if split in summary.files[kind]:
-                        lines += [f"  - name: {split}", f"    num_examples: {counts[split]}"]
     return "\n".join([*lines, "---", ""])
 
 
@@ -182,8 +177,9 @@ def card(summary: SamplesSummary, config: SamplesConfig, seed: int, provenance: 
     parts.append(
         "## Splits\n\n"
         f"By company: all years of a company are in one split ({summary.groups} companies and reports that name none). "
-        "The split is decided by a hash of the company and the seed, and stays when reports are added; only a split "
-        "that would be empty gets a company moved into it. A figure, passage or question that would be in two splits "
+        "The split is decided by a hash of the company and the seed, and stays when reports are added; below 50 "
+        "companies a split is also kept from being empty or larger than its share. A figure, passage or question that "
+        "would be in two splits "
         "is kept in one.\n"
     )
     parts.append(

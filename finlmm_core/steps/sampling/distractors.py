@@ -31,7 +31,7 @@ def embedder_named(name: str) -> Embed:
     vectorizer = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=1024, alternate_sign=True)
 
     def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = vectorizer.transform(texts).toarray().astype(np.float32)
+        vectors: NDArray[np.float32] = vectorizer.transform(texts).toarray().astype("float32")
         return vectors
 
     return embed

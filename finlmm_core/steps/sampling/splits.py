@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
 from finlmm_core.domain import Document, Split
 from finlmm_core.steps.sampling.chance import unit
-from finlmm_core.steps.sampling.config import SPLITS, SplitShares
+from finlmm_core.steps.sampling.config import SplitShares
 from finlmm_core.steps.sampling.words import fold
 
 _LEGAL_FORMS = frozenset(
@@ -18,6 +19,9 @@ _LEGAL_FORMS = frozenset(
     )
 )
 _CHINESE_FORMS = re.compile(r"(股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司|控股|集团|公司)+$")
+
+
+_MANY = 50  # groups from which on the hash alone comes near enough to the shares
 
 
 def company_key(name: str) -> str:
@@ -46,8 +50,9 @@ def assign_splits(groups: Mapping[str, int], shares: SplitShares, seed: int) -> 
     """Return the split of each group of reports.
 
     A group's split is decided by a hash of its name and the seed, so that it stays where it is when reports are
-    added. Only where a split that should have samples would have none, and at least three groups have samples, is the
-    group whose hash lies nearest moved into it.
+    added. Hashes scatter when groups are few: below 50 groups with samples, a held-out split takes no more than its
+    share (rounded up), and where at least three groups have samples no split that should have some stays empty; the
+    groups whose hashes lie nearest are the ones that move.
 
     Args:
         groups: group name -> how many samples it can give.
@@ -64,16 +69,17 @@ def assign_splits(groups: Mapping[str, int], shares: SplitShares, seed: int) -> 
         else:
             assigned[group] = "train"
     giving = sorted((g for g in groups if groups[g] > 0), key=lambda g: (_position(g, seed), g))
-    if len(giving) < 3:
+    if not 3 <= len(giving) < _MANY:
         return assigned
-    wanted: tuple[Split, ...] = ("test", "validation", "train")
-    for split in wanted:
-        if shares.of(split) <= 0 or any(assigned[g] == split for g in giving):
-            continue
-        counts = {other: [g for g in giving if assigned[g] == other] for other in SPLITS}
-        fullest = max(SPLITS, key=lambda other: len(counts[other]))
-        if len(counts[fullest]) > 1:
-            assigned[counts[fullest][-1 if split == "train" else 0]] = split
+    held_out: tuple[Split, ...] = ("test", "validation")
+    for split in held_out:
+        most = math.ceil(shares.of(split) * len(giving))
+        for group in [g for g in giving if assigned[g] == split][most:]:
+            assigned[group] = "train"
+    for split in held_out:
+        training = [g for g in giving if assigned[g] == "train"]
+        if shares.of(split) > 0 and not any(assigned[g] == split for g in giving) and len(training) > 1:
+            assigned[training[0]] = split
     return assigned
 
 

@@ -1,0 +1,69 @@
+"""Pictures for the page: figures and page thumbnails as small JPEG data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from finlmm_core.domain import ImageRef
+from finlmm_core.store.images import ImageStore
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def data_uri(image: Image, side: int, quality: int) -> str:
+    """Return an image, no side longer than ``side`` pixels, as a JPEG data URI."""
+    from PIL import Image as PillowImage
+
+    picture = image.convert("RGB")
+    longest = max(picture.size)
+    if longest > side:
+        size = (max(1, round(picture.width * side / longest)), max(1, round(picture.height * side / longest)))
+        picture = picture.resize(size, PillowImage.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def figure_uri(images: ImageStore, ref: ImageRef, side: int, quality: int) -> str:
+    """Return a figure of the store as a JPEG data URI."""
+    return data_uri(images.open(ref), side, quality)
+
+
+class PagePictures:
+    """Thumbnails of a PDF's pages; none where the file is gone or cannot be opened any more."""
+
+    def __init__(self, pdf: Path | None, side: int, quality: int) -> None:
+        self._pdf = pdf
+        self._side = side
+        self._quality = quality
+
+    def of(self, numbers: list[int]) -> dict[int, str]:
+        """Return page number -> data URI for those pages (counted from 1) that can be rendered."""
+        import pypdfium2 as pdfium
+
+        if self._pdf is None or not self._pdf.is_file() or not numbers:
+            return {}
+        found: dict[int, str] = {}
+        try:
+            document = pdfium.PdfDocument(self._pdf)
+        except pdfium.PdfiumError:
+            return {}
+        try:
+            for number in numbers:
+                if not 1 <= number <= len(document):
+                    continue
+                page = document[number - 1]
+                width, height = page.get_size()
+                # rendered at twice the size and scaled down: thin lines and small print survive
+                scale = min(4.0, 2 * self._side / max(width, height, 1.0))
+                bitmap = page.render(scale=scale)
+                found[number] = data_uri(bitmap.to_pil(), self._side, self._quality)
+                bitmap.close()
+                page.close()
+        finally:
+            document.close()
+        return found
