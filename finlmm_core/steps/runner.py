@@ -242,7 +242,7 @@ class _Run:
                 f"{self.run.path} has no samples yet.", hint=f"Run that step first: finlmm samples {self.run.path}"
             )
         self.progress.begin("report", 1)
-        counts = run_report_step(self.run, self.sources, RunCorpus(self.run.path, self.sources), self.config)
+        counts = run_report_step(self.run, self.sources, self.config)
         self.progress.advance("report")
         self.progress.end("report")
         key = key_of("report", SCHEMA_VERSION, self.options["report"], samples.key)

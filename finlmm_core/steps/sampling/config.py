@@ -127,7 +127,11 @@ class SamplesConfig(Closed):
         le=1,
         description="figures whose words and numbers overlap this much (Jaccard) count as one figure",
     )
-    embedder: str = Field(default="tfidf", description="what finds the nearest figures: see finlmm_core.embed")
+    embedder: str = Field(
+        default="tfidf",
+        description="what finds the nearest figures: 'tfidf', or the folder or package of a "
+        "sentence encoder (see finlmm_core.embed)",
+    )
     neighbours: int = Field(default=50, ge=1, le=1000, description="nearest figures looked at for each right figure")
     exact_search_up_to: int = Field(
         default=50_000, ge=1, description="figures a split; FAISS searches exactly up to here, with IVF lists above"

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finlmm_core.domain import QAPair, Split
 from finlmm_core.steps.sampling.chance import Chance
-from finlmm_core.steps.sampling.config import SamplesConfig, Tier
+from finlmm_core.steps.sampling.config import SPLITS, SamplesConfig, Tier
 from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex
 from finlmm_core.steps.sampling.fits import asked, why_it_fits
 
 #: Which tier is asked when the wanted one has nothing to give.
 FALLBACK: tuple[Tier, ...] = ("same_company", "nearest", "same_report", "random")
+_CHARACTERS = 3000  # of a figure's text that enter its vector
 _LOOK_AT = 48  # candidates of a tier that are looked at for one place
 
 if TYPE_CHECKING:
@@ -25,16 +26,14 @@ Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
 
 
 def embedder_named(name: str) -> Embed:
-    """Return the embedder of a name in the options."""
-    from sklearn.feature_extraction.text import HashingVectorizer
+    """Return the embedder that the options name: 'tfidf', or the folder or package of a sentence encoder."""
+    from finlmm_core.embed import SentenceEncoder, embed_corpus
 
-    vectorizer = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), n_features=1024, alternate_sign=True)
-
-    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = vectorizer.transform(texts).toarray().astype("float32")
-        return vectors
-
-    return embed
+    if name == "tfidf":
+        return embed_corpus
+    encoder = SentenceEncoder(name)
+    encoder.check()
+    return encoder.embed
 
 
 class Distractor(NamedTuple):
@@ -52,28 +51,31 @@ class NearestFigures:
     """
 
     def __init__(self, index: FigureIndex, gold: Sequence[int], embed: Embed, config: SamplesConfig) -> None:
+        self._index = index
         self._found: dict[int, list[int]] = {}
-        members: dict[Split, list[int]] = defaultdict(list)
-        seen: set[int] = set()
+        wanted: dict[Split, set[int]] = defaultdict(set)
+        for number in gold:
+            wanted[index.split_of(index.figures[number])].add(index.same[number])
+        members: dict[Split, dict[int, int]] = defaultdict(dict)  # first of those that say the same -> the one here
         for figure in index.figures:
-            if index.same[figure.index] not in seen and index.at_home(figure) and figure.text:
-                seen.add(index.same[figure.index])
-                members[index.split_of(figure)].append(figure.index)
-        for split, inside in sorted(members.items()):
-            wanted = [g for g in gold if index.split_of(index.figures[g]) == split and index.figures[g].text]
-            if not wanted or len(inside) < 2:
+            if figure.text and index.at_home(figure):
+                members[index.split_of(figure)].setdefault(index.same[figure.index], figure.index)
+        for split in SPLITS:
+            here = members[split]
+            places = [place for place, first in enumerate(here) if first in wanted[split]]
+            if not places or len(here) < 2:
                 continue
-            vectors = embed([index.figures[i].text for i in inside])
-            queries = embed([index.figures[i].text for i in wanted])
+            inside = list(here.values())
+            firsts = list(here)
+            vectors = embed([index.figures[number].text[:_CHARACTERS] for number in inside])
             count = min(config.neighbours + 1, len(inside))
-            for figure_index, row in zip(
-                wanted, search(vectors, queries, count, config.exact_search_up_to), strict=True
-            ):
-                self._found[figure_index] = [inside[place] for place in row if place >= 0]
+            found = search(vectors, vectors[places], count, config.exact_search_up_to)
+            for place, row in zip(places, found, strict=True):
+                self._found[firsts[place]] = [inside[near] for near in row if near >= 0 and near != place]
 
     def of(self, figure: int) -> list[int]:
         """Return the nearest figures, nearest first, the figure itself left out."""
-        return [other for other in self._found.get(figure, []) if other != figure]
+        return self._found.get(self._index.same[figure], [])
 
 
 def search(
