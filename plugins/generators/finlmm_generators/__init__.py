@@ -7,4 +7,6 @@ from finlmm_core import hookimpl
 
 @hookimpl
 def finlmm_generators() -> list[type]:
-    return []
+    from finlmm_generators.tables import TablesGenerator
+
+    return [TablesGenerator]

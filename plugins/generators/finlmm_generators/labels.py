@@ -1,0 +1,138 @@
+"""Row labels, headings and titles made fit for a question."""
+
+from __future__ import annotations
+
+import re
+
+from finlmm_core.domain import Language
+
+_LEADERS = re.compile(r"[\s.·…‥_—–-]*(?:(?:\.\s?){3,}|…+|_{2,}|(?:·\s?){3,})[\s.·…_$]*\Z")
+_MARKS = re.compile(
+    r"(?:\s*(?:\((?:\d{1,2}|[a-h]|[ivx]{1,4}|note\s\d+|see note[^)]{0,20})\)|\[\d{1,2}\]|[*†‡§#^]+|[¹²³⁴⁵⁶⁷⁸⁹⁰]+|（注?\d{1,2}）))+\s*\Z",
+    re.IGNORECASE,
+)
+_INNER_MARKS = re.compile(r"(?<=[A-Za-z)])\((?:\d{1,2}|[a-h])\)(?=\s|,|\Z)|[†‡§¹²³⁴⁵⁶⁷⁸⁹⁰]")
+_SPACES = re.compile(r"\s+")
+_NUMBERED = re.compile(
+    r"\A\s*(?:(?:table|figure|fig\.?|exhibit|chart|note|schedule|item|part|appendix)\s*(?:\d+|[ivx]+)[a-z]?(?:[.\-]\d+)*(?![A-Za-z])\s*[.:：—–|-]*\s*"
+    r"|(?:图表?|表格?|附表|附图)\s*\d+(?:[.\-]\d+)*\s*[.:：、—-]*\s*"
+    r"|(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)]\s+|\(\d{1,2}\)\s*|[（(]?[一二三四五六七八九十]{1,3}[)）、.]\s*)",
+    re.IGNORECASE,
+)
+_LEAD_IN = re.compile(
+    r"\A(?:(?:in\s+)?the\s+(?:following|table|tables|chart|graph|information|accompanying)\b[^.]{0,40}?\b"
+    r"(?:presents?|sets?\s+(?:forth|out)|shows?|summari[sz]es?|provides?|details?|reflects?|lists?|contains?|includes?|outlines?|"
+    r"illustrates?|disaggregates?|reconciles?|discloses?|represents?|is|are)\s+|"
+    r"(?:presented|set\s+forth|shown|provided)\s+below\s+(?:is|are)\s+|below\s+(?:is|are)\s+|"
+    r"(?:a\s+)?(?:summary|reconciliation|roll-?forward)\s+of\s+(?=the\s))(?:a\s+summary\s+of\s+)?",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(
+    r"(?:\s*[(\[][^()\[\]]{0,80}(?:in\s+)?(?:millions?|thousands?|billions?|unaudited|audited|continued|percent|%|except)[^()\[\]]{0,80}[)\]]"
+    r"|\s*[,;—–-]?\s*\(?continued\)?|\s+(?:was|were|is|are)\s+as\s+follows|\s+as\s+follows|\s+(?:was|were|is|are)"
+    r"|\s*[（(][^（）()]{0,20}(?:单位|亿|万|百万|元|%|％)[^（）()]{0,20}[）)]|\s*[,，]?\s*单位[:：]\s?\S{1,12})+\s*[:.;。：]*\s*\Z",
+    re.IGNORECASE,
+)
+POSITION = re.compile(
+    r"\b(?:following|above|below|preceding|previous(?:\spage)?|next\spage|table|figure|chart|graph|page|exhibit|note)s?\b\s*\d*"
+    r"|上表|下表|上图|下图|如图|如表|图表?\s?\d+|表\s?\d+|第\s?\d+\s?页",
+    re.IGNORECASE,
+)
+_GENERIC = re.compile(
+    r"\A(?:sub-?totals?|totals?|other|others|net|all other|gross|current|non-?current|basic|diluted|amount|balance|average|"
+    r"beginning balance|ending balance|beginning of (?:year|period)|end of (?:year|period)|domestic|foreign|federal|state|international|"
+    r"increase|decrease|change|additions|"
+    r"合计|小计|总计|其他|其它|净额|期初余额|期末余额)\Z",
+    re.IGNORECASE,
+)
+_NONSENSE = re.compile(
+    r"\A(?:page|see|note|notes|source|sources|the|and|of|in|\W*|n/?a|date|name|address|exhibit|item|yes|no|资料来源|数据来源|注|来源|页码?|附注|备注)\b.{0,3}\Z"
+    r"|\b(?:street|avenue|suite|blvd|telephone|zip code|www\.|http|@)\b|资料来源|数据来源",
+    re.IGNORECASE,
+)
+
+
+def clean(text: str) -> str:
+    """Return a label without dotted leaders, footnote marks, closing colons and doubled spaces."""
+    text = _SPACES.sub(" ", text.replace("\u00ad", "")).strip()
+    text = _LEADERS.sub("", text)
+    for _ in range(2):
+        text = _MARKS.sub("", text).rstrip(" :：;,，.…·$")
+    text = _INNER_MARKS.sub("", text)
+    return text.strip(' "“”|•·▪■●◦-–—*')
+
+
+def is_generic(label: str) -> bool:
+    """Whether a label says nothing without its section ('Total', 'Other', '合计')."""
+    return bool(_GENERIC.match(label))
+
+
+def is_nonsense(label: str) -> bool:
+    """Whether a label cannot name a figure of a report (an address, a page mark, a source line, a sentence)."""
+    letters = sum(character.isalpha() for character in label)
+    digits = sum(character.isdigit() for character in label)
+    words = label.split()
+    if letters < 2 or digits > letters or len(label) > 110 or _NONSENSE.search(label):
+        return True
+    if max((len(word) for word in words), default=0) > 28 and label.isascii():
+        return True
+    return (
+        len(words) > 16
+        or label.count("(") != label.count(")")
+        or label.endswith((" of", " and", " the", " to", " for", " in"))
+    )
+
+
+def clean_title(text: str, language: Language) -> str:
+    """Return a table's title as a noun phrase without numbers, units and words of position; '' where nothing is left.
+
+    'Table 3. Net sales by segment (in millions)' gives 'Net sales by segment'.
+    """
+    text = _SPACES.sub(" ", text).strip()
+    for _ in range(2):
+        text = _NUMBERED.sub("", text, count=1)
+    text = _LEAD_IN.sub("", text)
+    for _ in range(3):
+        text = _TAIL.sub("", text).strip()
+    text = clean(text)
+    text = re.sub(r"\A(?:our|the)\s+", "", text, flags=re.IGNORECASE)
+    letters = sum(character.isalpha() for character in text)
+    if letters < (3 if language == "zh" else 5) or POSITION.search(text) or text.count("(") != text.count(")"):
+        return ""
+    if len(text) > 110 or len(text.split()) > 16 or re.search(r"[.;。；]\s", text):
+        return ""
+    if re.match(
+        r"(?:in|dollars|amounts|\$|单位|人民币|rmb|year|three months|six months|nine months|as of|for the)\b",
+        text,
+        re.IGNORECASE,
+    ):
+        return ""
+    if text.isupper() and len(text) > 6:
+        text = sentence_case(text)
+    return text
+
+
+_SMALL = {"of", "and", "the", "in", "by", "for", "to", "on", "or", "a", "an", "from", "at", "with"}
+
+
+def sentence_case(text: str) -> str:
+    """Return capitals as title case ('CONSOLIDATED STATEMENT OF INCOME' -> 'Consolidated Statement of Income')."""
+    words = text.split()
+    return " ".join(
+        word.lower() if i and word.lower() in _SMALL else word if "&" in word or len(word) <= 2 else word.capitalize()
+        for i, word in enumerate(words)
+    )
+
+
+def quoted(label: str, language: Language) -> str:
+    """Return the label in quotation marks of the language."""
+    return f"“{label}”" if language == "zh" else f'"{label}"'
+
+
+def listed(items: list[str], language: Language) -> str:
+    """Return 'A, B and C' or 'A、B和C'."""
+    if len(items) == 1:
+        return items[0]
+    if language == "zh":
+        return "、".join(items[:-1]) + "和" + items[-1]
+    return ", ".join(items[:-1]) + " and " + items[-1]

@@ -1,0 +1,148 @@
+"""How a question names the table, the rows and the periods that it is about."""
+
+from __future__ import annotations
+
+import re
+
+from finlmm_core.domain import Document, Language
+from finlmm_generators.grid import Column, Grid, Row
+from finlmm_generators.labels import clean_title, listed, quoted
+
+_SPAN = re.compile(
+    r"\A(?:for\s+the\s+|the\s+)?((?:[a-z]+-?\s?|\d+\s){1,3}(?:months?|weeks?|years?|quarters?)(?:\s+period)?\s+end(?:ed|ing))",
+    re.IGNORECASE,
+)
+
+
+def document_language(document: Document) -> Language:
+    """Return the report's language, told by its meta or by its characters."""
+    if document.meta.language:
+        return document.meta.language
+    chinese = latin = 0
+    for page in document.pages[:40]:
+        for block in page.blocks:
+            chinese += sum("\u4e00" <= c <= "\u9fff" for c in block.text)
+            latin += sum(c.isascii() and c.isalpha() for c in block.text)
+    if not chinese and not latin:
+        for table in document.tables[:20]:
+            text = " ".join(cell for row in table.rows for cell in row)
+            chinese += sum("\u4e00" <= c <= "\u9fff" for c in text)
+            latin += sum(c.isascii() and c.isalpha() for c in text)
+    return "zh" if chinese * 3 > latin else "en"
+
+
+def company_name(document: Document) -> str:
+    """Return the company's name as a question uses it, '' where unknown."""
+    name = re.sub(r"\s+", " ", document.meta.company or "").strip(" ,.")
+    if re.fullmatch(r"(?:the\s+)?(?:company|registrant|group|corporation|issuer|本公司|公司)", name, re.IGNORECASE):
+        return ""
+    return name.title() if name.isupper() and len(name) > 5 else name
+
+
+def table_title(grid: Grid) -> str:
+    """Return the table's cleaned title; '' where it has none that a question could use."""
+    title = clean_title(grid.table.title, grid.language)
+    return title or clean_title(grid.figure.caption, grid.language)
+
+
+def subject(grid: Grid, company: str) -> str:
+    """Return the table in words: by its title, or else by what it lists."""
+    title, language = table_title(grid), grid.language
+    if language == "zh":
+        owner = f"{company}的" if company else ""
+        if title:
+            return f"{owner}“{title}”数据"
+        return f"{owner}列有{listed([quoted(row.label, language) for row in _telling_rows(grid)], language)}的数据"
+    owner = f" of {company}" if company else ""
+    if title:
+        return f'the "{title}" data{owner}' if owner else f'the report\'s "{title}" data'
+    names = listed([quoted(row.label, language) for row in _telling_rows(grid)], language)
+    return f"the data{owner} that list {names}"
+
+
+def _telling_rows(grid: Grid) -> list[Row]:
+    """Return up to three rows whose labels say what the table is about: longer labels without 'total' first."""
+    rows = [row for row in grid.rows if row.unique]
+    rows = rows or list(grid.rows)
+    ranked = sorted(rows, key=lambda row: (row.total, -min(len(row.label), 40), row.index))[:3]
+    return sorted(ranked, key=lambda row: row.index)
+
+
+def row_name(row: Row, column: Column, language: Language) -> str:
+    """Return the row in quotation marks, with the column's own meaning where it has one beside the period."""
+    name = quoted(row.name, language)
+    if column.role == "period" and column.rest:
+        return (
+            f"{quoted(column.rest, language)}项下的{name}" if language == "zh" else f'{name} (column "{column.rest}")'
+        )
+    return name
+
+
+def period_name(column: Column, language: Language) -> str:
+    """Return the period as a sentence uses it: '2021', 'fiscal 2021', 'the three months ended June 30, 2023'."""
+    period = column.period
+    if period is None:
+        return quoted(column.heading, language)
+    text = re.sub(r"\s+", " ", period.text).strip(" ()（）")
+    if language == "zh":
+        return (
+            f"{period.year}年"
+            if period.kind == "year" and not period.estimate and re.fullmatch(r"[\w ]*", text)
+            else text
+        )
+    if period.kind == "year":
+        if period.estimate:
+            return text
+        if re.match(r"(?:FY|fiscal)", text, re.IGNORECASE):
+            return f"fiscal {period.year}"
+        if period.key == str(period.year):
+            return str(period.year)
+    found = _SPAN.match(text)
+    if found:
+        return "the " + found.group(1).lower() + text[found.end() :]
+    return text
+
+
+def at_period(column: Column, language: Language) -> str:
+    """Return 'in 2021', 'as of December 31, 2021' or 'under "Americas"'."""
+    if column.period is None:
+        return (
+            f"{quoted(column.heading, language)}栏下"
+            if language == "zh"
+            else f"under {quoted(column.heading, language)}"
+        )
+    name = period_name(column, language)
+    if language == "zh":
+        return f"{name}的" if column.period.kind in ("day", "month") else name
+    return f"as of {name}" if column.period.kind == "day" else f"in {name}"
+
+
+def table_as_text(grid: Grid, company: str, keep: set[int], limit: int = 5000) -> str:
+    """Return the table as compact text: title, unit, headings, rows under their sections.
+
+    Args:
+        grid: the table.
+        company: whose report it is.
+        keep: columns or rows (of the grid) that must be in even if the table is longer than the limit.
+        limit: characters; rows that are not to be kept are left out from the end on.
+    """
+    table = grid.table
+    lines = [" - ".join(part for part in (company, table_title(grid) or table.title.strip()) if part)]
+    if table.unit or grid.units.text:
+        lines.append(f"({(table.unit or grid.units.text).strip('()（） ')})")
+    lines.append(" | ".join(heading.strip() for heading in table.header))
+    used = sum(map(len, lines))
+    group = ""
+    for i, row in enumerate(table.rows):
+        text = " | ".join(cell.strip() for cell in row)
+        section = table.row_groups[i] if i < len(table.row_groups) else ""
+        needed = grid.transposed or i in keep
+        if not text.strip(" |") or (used + len(text) > limit and not needed):
+            continue
+        if section != group:
+            group = section
+            if group:
+                lines.append(group)
+        lines.append(text)
+        used += len(text)
+    return "\n".join(line for line in lines if line)
