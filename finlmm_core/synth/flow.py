@@ -93,6 +93,8 @@ class Flow:
         self.y = 0.0
         self.column = 0
         self._counts: dict[int, int] = {}
+        self._columns = 1
+        self._limit = self._region_top = self._deepest = 0.0
 
     # ------------------------------------------------------------------ pages and columns
 
@@ -103,6 +105,11 @@ class Flow:
     @property
     def sheet(self) -> Sheet:
         return self.page.sheet
+
+    @property
+    def column_count(self) -> int:
+        """Columns of the region that is being filled."""
+        return self._columns
 
     @property
     def gutter(self) -> float:
@@ -117,7 +124,7 @@ class Flow:
     def column_width(self) -> float:
         start = self.look.margin + (26.0 if self.look.sidebar else 0.0)
         whole = self.look.width - start - self.look.margin
-        return (whole - self.gutter * (self.page.columns - 1)) / self.page.columns
+        return (whole - self.gutter * (self._columns - 1)) / self._columns
 
     @property
     def top(self) -> float:
@@ -125,14 +132,17 @@ class Flow:
 
     @property
     def bottom(self) -> float:
-        return self.look.height - self.look.margin - 16.0
+        end = self.look.height - self.look.margin - 16.0
+        return min(end, self._limit) if self._limit else end
 
     def new_page(self, columns: int = 1, *, scanned: bool = False, furniture: bool = True) -> None:
         """Start a page, with running head, page number, logo and sidebar as the look has them."""
         number = len(self.pages) + 1
         self.pages.append(PageDraft(Sheet(self.look.width, self.look.height), number, columns, scanned, furniture))
         self.column = 0
-        self.y = self.top
+        self._columns = columns
+        self._limit = 0.0
+        self.y = self._region_top = self._deepest = self.top
         if furniture:
             self._furniture()
 
@@ -183,18 +193,35 @@ class Flow:
         """Go to the next column or page unless so much height is free."""
         if self.room() >= height:
             return
-        if self.column + 1 < self.page.columns:
-            self.column += 1
-            self.y = self.top if self.page.columns == 1 or not hasattr(self, "_column_top") else self._column_top
+        if self.column + 1 < self._columns and self.bottom - self._region_top >= height:
+            self.next_column()
         else:
-            self.new_page(self.page.columns, scanned=self.page.scanned)
-            self._column_top = self.top
+            self.new_page(self._columns, scanned=self.page.scanned)
 
-    def columns(self, count: int, least: float = 220.0) -> None:
-        """Go on with so many columns: on a new page, or below if the page has one column and room enough."""
-        if self.page.columns != count or self.column != 0 or self.room() < least:
+    def next_column(self) -> None:
+        """Go on at the top of the next column of this region."""
+        self._deepest = max(self._deepest, self.y)
+        self.column += 1
+        self.y = self._region_top
+
+    def columns(self, count: int, least: float = 220.0, height: float | None = None) -> None:
+        """Go on with so many columns, below what is there if ``least`` points are free, else on a new page.
+
+        Args:
+            count: columns side by side.
+            least: height in points that the region needs on this page.
+            height: where a region of several columns should end, in points from its top; None for the whole page.
+        """
+        self._limit = 0.0
+        self.y = max(self.y, self._deepest)
+        if self.room() < max(least, height or 0.0):
             self.new_page(count)
-        self._column_top = self.y
+        self._columns = count
+        self.page.columns = max(self.page.columns, count)
+        self.column = 0
+        self._region_top = self._deepest = self.y
+        if height is not None and count > 1:
+            self._limit = self.y + height
 
     # ------------------------------------------------------------------ text
 
@@ -204,7 +231,7 @@ class Flow:
         size = look.size * {1: 2.0, 2: 1.4, 3: 1.1}[level]
         lines = wrap(text, look.display.bold, size, self.column_width)
         self.need(len(lines) * size * 1.25 + {1: 150, 2: 90, 3: 60}[level])
-        if self.y > self.top + 1:
+        if self.y > self._region_top + 1:
             self.y += size * 0.75
         boxes = []
         for line in lines:

@@ -54,4 +54,3 @@ class Phrases:
     figure_words: tuple[str, ...]  # 'Figure {}: {}'
     table_words: tuple[str, ...]
     source_notes: tuple[str, ...]
-    terms: tuple[str, ...]  # glossary lines of the notes

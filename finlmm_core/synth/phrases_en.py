@@ -552,5 +552,4 @@ ENGLISH = Phrases(
     figure_words=("Figure {n}: {t}", "Figure {n}. {t}", "Chart {n} – {t}", "Exhibit {n}: {t}", "{t}", "{t}"),
     table_words=("Table {n}: {t}", "Table {n}. {t}", "{t}", "{t}"),
     source_notes=("Source: Company data.", "Source: {company}, audited figures.", "Note: Figures may be restated."),
-    terms=(),
 )

@@ -197,7 +197,6 @@ class ReportMaker:
         flow, voice = self.flow, self.voice
         now, before = self.exhibits.book(), self.exhibits.book(1)
         flow.new_page(self.rng.choice([1, 1, 2]))
-        flow._column_top = flow.y
         flow.heading(voice.label("h_letter"))
         if self.rng.random() < 0.5:
             flow.photo(self.rng.uniform(110, 170), self.rng.randrange(3))
@@ -205,7 +204,7 @@ class ReportMaker:
         self._tell(voice.statement(voice.label("revenue"), "revenue", now, before, now.revenue, before.revenue))
         self._fill("letter", 2)
         self._tell(voice.statement(voice.label("net"), "profit", now, before, now.income["net"], before.income["net"]))
-        if flow.page.columns == 1 and self.rng.random() < 0.6:
+        if flow.column_count == 1 and self.rng.random() < 0.6:
             flow.heading(voice.label("highlights"), 2)
             flow.callouts(
                 [
@@ -216,7 +215,7 @@ class ReportMaker:
                 ][: self.rng.choice([3, 4])]
             )
         self._fill("letter", 1)
-        if self.rng.random() < 0.7 and flow.page.columns == 1:
+        if self.rng.random() < 0.7 and flow.column_count == 1:
             self._table("t_five_years", self.exhibits.five_years())
 
     def _overview(self) -> None:
@@ -239,7 +238,7 @@ class ReportMaker:
         flow.heading(voice.label("h_overview"))
         self._tell(voice.statement(voice.label("revenue"), "revenue", now, before, now.revenue, before.revenue))
         self._table("t_results", self.exhibits.results())
-        flow.columns(2)
+        flow.columns(2, 230, height=self.rng.uniform(330, 400))
         self._chart("growth", self.exhibits.growth())
         self._tell(
             voice.statement(
@@ -259,7 +258,7 @@ class ReportMaker:
         self._chart("revenue_by_segment", self.exhibits.revenue_by_segment())
         self._table("t_segments", self.exhibits.segments())
         if self.rng.random() < 0.4:
-            flow.columns(2, 260)
+            flow.columns(2, 160, height=55.0 * len(self.company.segments))
         for name in self.company.segments:
             flow.heading(name, 3)
             self._tell(
@@ -281,7 +280,8 @@ class ReportMaker:
     def _regions(self) -> None:
         flow, voice = self.flow, self.voice
         now, before = self.exhibits.book(), self.exhibits.book(1)
-        flow.columns(self.rng.choice([1, 1, 2]))
+        count = self.rng.choice([1, 1, 2])
+        flow.columns(count, height=290 if count == 2 else None)
         flow.heading(voice.label("h_regions"), 2)
         region = self.rng.choice(self.company.regions)
         self._tell(
@@ -307,16 +307,17 @@ class ReportMaker:
         for key in ("research", "selling", "admin"):
             self._tell(voice.statement(voice.label(key), "expense", now, before, now.income[key], before.income[key]))
         self._table("t_expenses", self.exhibits.expenses())
-        pair = self.rng.random() < 0.35 and flow.look.chart.legend != "right"
-        if pair:
-            flow.columns(2, 230)
-        self._chart("margins", self.exhibits.margins())
-        if self.rng.random() < 0.5:
-            self._chart("segment_share", self.exhibits.segment_share())
-        elif not pair:
-            self._chart("bridge", self.exhibits.bridge())
-        if pair:
-            self._fill("people", 1)
+        if self.rng.random() < 0.45:
+            # Two charts side by side, as reports like to show them.
+            flow.columns(2, height=250)
+            height = self.rng.uniform(135, 165)
+            self._chart("margins", self.exhibits.margins(), height)
+            flow.next_column()
+            self._chart("segment_share", self.exhibits.segment_share(), height)
+        else:
+            self._chart("margins", self.exhibits.margins())
+            if self.rng.random() < 0.6:
+                self._chart("bridge", self.exhibits.bridge())
         flow.columns(1, 160)
         if self.rng.random() < 0.6:
             self._table("t_kpis", self.exhibits.indicators())
@@ -354,13 +355,12 @@ class ReportMaker:
             if scanned:
                 scanned = False
                 flow.new_page()
-                flow._column_top = flow.y
-
+        
     def _prose(self, kind: str, heading: str, columns: int) -> None:
         flow = self.flow
-        flow.columns(columns, 320)
-        flow.heading(self.voice.label(heading), self.rng.choice([1, 2]))
         count = {"notes": 8, "risk": 6, "strategy": 4}.get(kind, 3)
+        flow.columns(columns, height=40.0 + 34.0 * count if columns == 2 else None)
+        flow.heading(self.voice.label(heading), self.rng.choice([1, 2]))
         bullets = kind == "risk" and self.rng.random() < 0.5
         self._fill(kind, min(count, len(self.phrases.fillers[kind])), bullet="•" if bullets else "")
 
@@ -392,12 +392,12 @@ class ReportMaker:
         form = self.figure_format if kind == "figure" else self.table_format
         return form.format(n=self._numbers[kind], t=text)
 
-    def _chart(self, key: str, spec: ChartSpec) -> None:
+    def _chart(self, key: str, spec: ChartSpec, height: float = 0.0) -> None:
         look, rng = self.look, self.rng
         text = self.voice.caption(key, self.year - 4, self.year)
         inside = self.inside_titles
-        wide = self.flow.page.columns == 1
-        height = rng.uniform(140, 200) if wide else rng.uniform(130, 165)
+        wide = self.flow.column_count == 1
+        height = height or (rng.uniform(140, 200) if wide else rng.uniform(130, 165))
         share = rng.choice([1.0, 1.0, 0.8, 0.62]) if wide and spec.kind not in ("waterfall", "combo") else 1.0
         note = self.voice.fill(self.voice.pick(self.phrases.source_notes)) if look.notes else ""
         caption = Caption("" if inside else self._numbered("figure", text), note)
@@ -412,7 +412,10 @@ class ReportMaker:
         if self.look.unit_place == "caption" and spec.unit:
             alternatives = (caption,)
             caption = f"{caption}（{spec.unit}）" if self.voice.zh else f"{caption} ({spec.unit})"
-        return self.flow.table(spec, Caption(caption, alternatives=alternatives))
+        placed = self.flow.table(spec, Caption(caption, alternatives=alternatives))
+        if not placed:
+            self._numbers["table"] -= 1
+        return placed
 
     # ------------------------------------------------------------------ bytes
 
