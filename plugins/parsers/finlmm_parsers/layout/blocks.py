@@ -17,7 +17,8 @@ _MARKER = re.compile(
     r"|[一二三四五六七八九十]{1,3}、|[①-⑳])"
 )
 _BULLET = re.compile(r"^[•●▪■◆◼►▶➢➤‣⁃∙·○□✓–—-]+$|^\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]$|^[①-⑳]$")
-_ENDED = re.compile(r"[.!?。！？:：;；][\"'”’)）]*$")
+_CLOSING = "\"'”’)）"
+_FULL_STOPS = frozenset(".!?。！？:：;；")
 
 
 class Draft:
@@ -94,7 +95,13 @@ def _join_rows(lines: list[Line]) -> list[Line]:
 
 
 def _is_prose(left: Line, right: Line) -> bool:
-    return left.x1 - left.x0 > 6 * left.size and right.text[0].islower() and not _ENDED.search(left.text)
+    return left.x1 - left.x0 > 6 * left.size and right.text[0].islower() and not _has_ended(left.text)
+
+
+def _has_ended(text: str) -> bool:
+    """Tell whether a line ends a sentence."""
+    end = text.rstrip(_CLOSING)
+    return bool(end) and end[-1] in _FULL_STOPS
 
 
 def _stack(lines: list[Line]) -> list[Draft]:
@@ -141,7 +148,7 @@ def _continues(draft: Draft, line: Line) -> bool:
     if line.bold != last.bold and (last.bold or line.bold) and _whole_line_bold_change(last, line):
         return False
     width = draft.x1 - draft.x0
-    ended = _ENDED.search(last.text) is not None
+    ended = _has_ended(last.text)
     short = last.x1 < draft.x1 - 0.12 * width - size
     if ended and (short or line.x0 > draft.x0 + 1.2 * size) and len(draft.lines) > 1:
         return False
@@ -167,7 +174,7 @@ def _kind(draft: Draft, text: str, body_size: float) -> BlockKind:
     bold = all(line.bold for line in draft.lines)
     wide = is_cjk(text[0])
     short = len(text) <= (40 if wide else 130) and len(draft.lines) <= 3
-    letters = sum(1 for c in text if c.isalpha())
+    letters = sum(1 for c in text[:40] if c.isalpha()) if short else 0
     ended = text[-1] in ".。;；,，" and not text.endswith(("Inc.", "Ltd.", "Co.", "Corp."))
     large = first.size > 1.12 * body_size
     if short and letters >= 2 and not ended and (large or bold or (text.isupper() and letters > 3)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from finlmm_parsers.layout.text import is_cjk, join_words
 from finlmm_parsers.layout.types import Line
 from finlmm_parsers.primitives import PagePrimitives, Word
@@ -47,26 +49,27 @@ def find_rows(words: list[Word]) -> list[list[Word]]:
     A word joins a row when the two overlap vertically by more than half of the lower of them. The row's extent is that
     of its tallest word, so a row never creeps down the page, and a footnote mark joins the line that it hangs on.
     """
-    heights_ok = [w for w in words if w.y1 > w.y0 and w.text]
-    heights_ok.sort(key=lambda w: (w[2] + w[4], w[1]))
+    runs = _runs(words)
+    runs.sort(key=_middle)
     rows: list[list[Word]] = []
     extents: list[tuple[float, float]] = []
-    for word in heights_ok:
-        y0, y1 = word[2], word[4]
+    for y0, y1, run in runs:
         height = y1 - y0
-        best, best_overlap = -1, 0.0
+        best, best_overlap = -1, 0.5
         # rows are found in order of their middles, so only the last few can still take a word
         for k in range(len(rows) - 1, max(-1, len(rows) - 5), -1):
             top, bottom = extents[k]
-            overlap = min(y1, bottom) - max(y0, top)
+            if top >= y1 or bottom <= y0:
+                continue
+            overlap = (y1 if y1 < bottom else bottom) - (y0 if y0 > top else top)
             low, high = (height, bottom - top) if height < bottom - top else (bottom - top, height)
-            if overlap > 0.5 * low and low > _HEIGHT_RATIO * high and overlap / low > best_overlap:
+            if overlap > best_overlap * low and low > _HEIGHT_RATIO * high:
                 best, best_overlap = k, overlap / low
         if best < 0:
-            rows.append([word])
+            rows.append(run)
             extents.append((y0, y1))
             continue
-        rows[best].append(word)
+        rows[best].extend(run)
         top, bottom = extents[best]
         if height > bottom - top:
             extents[best] = (y0, y1)
@@ -74,9 +77,32 @@ def find_rows(words: list[Word]) -> list[list[Word]]:
     result = []
     for k in order:
         row = rows[k]
-        row.sort(key=lambda w: w[1])
+        row.sort(key=_left)
         result.append(row)
     return result
+
+
+_left = itemgetter(1)
+
+
+def _middle(run: tuple[float, float, list[Word]]) -> tuple[float, float]:
+    return run[0] + run[1], run[2][0][1]
+
+
+def _runs(words: list[Word]) -> list[tuple[float, float, list[Word]]]:
+    """Return words that follow each other in the file at one height, so that rows are sought for few items."""
+    runs: list[tuple[float, float, list[Word]]] = []
+    top = bottom = -1e9
+    current: list[Word] = []
+    for word in words:
+        y0, y1 = word[2], word[4]
+        if -0.05 < y0 - top < 0.05 and -0.05 < y1 - bottom < 0.05:
+            current.append(word)
+        elif y1 > y0 and word[0]:
+            current = [word]
+            top, bottom = y0, y1
+            runs.append((y0, y1, current))
+    return runs
 
 
 def is_wide_script(line: Line) -> bool:

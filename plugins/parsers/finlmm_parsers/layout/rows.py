@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from finlmm_parsers.layout.rules import Band
 from finlmm_parsers.layout.types import Line
 from finlmm_parsers.layout.values import Value, row_values
 
@@ -94,10 +95,11 @@ def prose_lines(rows: list[list[Line]]) -> set[int]:
     return prose
 
 
-def make_rows(lines: list[Line]) -> list[Row]:
+def make_rows(lines: list[Line], bands: list[Band]) -> list[Row]:
     """Return the rows of a page, each parted where a column of prose stands between its cells.
 
     A value that stands alone beside prose keeps the prose as its label: row labels of several lines look like prose.
+    Values that are set lower than their label (cells aligned to the bottom of a shaded row) are put to it.
     """
     printed = group_rows(lines)
     prose = prose_lines(printed)
@@ -129,7 +131,38 @@ def make_rows(lines: list[Line]) -> list[Row]:
             else:
                 merged.append(piece)
         rows.extend(merged)
-    return rows
+    return _settle(rows, bands)
+
+
+def _settle(rows: list[Row], bands: list[Band]) -> list[Row]:
+    """Join a row of values to the row of labels right above it when both stand in one band or overlap."""
+    settled: list[Row] = []
+    for row in rows:
+        above = settled[-1] if settled else None
+        if (
+            above is not None
+            and row.values
+            and not row.texts
+            and not row.years
+            and above.texts
+            and not above.values
+            and row.index == above.index + 1
+            and all(t.x1 < row.x0 for t in above.texts)
+            and (above.y1 > row.y0 + 0.12 * row.size or _in_one_band(above, row, bands))
+        ):
+            merged = _row(row.index, [*above.lines, *row.lines])
+            settled[-1] = merged
+            continue
+        settled.append(row)
+    return settled
+
+
+def _in_one_band(above: Row, row: Row, bands: list[Band]) -> bool:
+    return any(
+        band.y0 < above.middle and band.y1 > row.middle and band.x0 <= above.x0 + 2 and band.x1 > above.x1
+        for band in bands
+        if band.y1 - band.y0 < 4 * row.size
+    )
 
 
 def _row(index: int, lines: list[Line]) -> Row:
@@ -146,3 +179,12 @@ def _row(index: int, lines: list[Line]) -> Row:
         years=bool(values) and all(v.year for v in values),
         lines=lines,
     )
+
+
+def part_row(row: Row, x: float) -> list[Row]:
+    """Return the row parted at x, or the row alone where a line crosses x."""
+    left = [line for line in row.lines if line.x1 <= x]
+    right = [line for line in row.lines if line.x0 >= x]
+    if not left or not right or len(left) + len(right) < len(row.lines):
+        return [row]
+    return [_row(row.index, left), _row(row.index, right)]

@@ -7,170 +7,170 @@ numbers cost next to nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from finlmm_core.domain import Box
 from finlmm_parsers.layout.cells import read_cells
+from finlmm_parsers.layout.checks import is_table
+from finlmm_parsers.layout.gather import Draft, gather
 from finlmm_parsers.layout.rows import Row, make_rows
 from finlmm_parsers.layout.rules import Ruling, find_ruling
+from finlmm_parsers.layout.side_by_side import find_gutter, part_rows
 from finlmm_parsers.layout.types import Line, TableRegion
-from finlmm_parsers.layout.values import Value
 from finlmm_parsers.primitives import PagePrimitives
-
-_ALIGN = 3.5  # points; values of one column share their right edge or their middle within this
-
-
-@dataclass
-class Draft:
-    """A table while it is being gathered: positions into the list of rows, and the columns seen so far."""
-
-    members: list[int] = field(default_factory=list)
-    columns: list[list[float]] = field(default_factory=list)  # [x0, x1, right edge of the last value]
-    x0: float = 1e9
-    x1: float = -1e9
-    last: int = -1
-
-    def add(self, position: int, row: Row) -> None:
-        self.members.append(position)
-        self.last = position
-        self.x0, self.x1 = min(self.x0, row.x0), max(self.x1, row.x1)
-        for value in row.values:
-            for column in self.columns:
-                if _aligned(value, column):
-                    column[0], column[1] = min(column[0], value.x0), max(column[1], value.x1)
-                    column[2] = value.x1
-                    break
-            else:
-                self.columns.append([value.x0, value.x1, value.x1])
-
-
-def _aligned(value: Value, column: list[float]) -> bool:
-    if value.x1 < column[0] or value.x0 > column[1]:
-        return False
-    return abs(value.x1 - column[2]) <= _ALIGN + 5 or abs(value.x0 + value.x1 - column[0] - column[1]) <= 2 * _ALIGN
 
 
 def find_tables(page: PagePrimitives, lines: list[Line]) -> list[TableRegion]:
     """Return the tables of a page, top to bottom, with their cells."""
-    rows = make_rows(lines)
-    if sum(1 for row in rows if row.is_data) < 1:
+    if not any(c.isdigit() for line in lines for c in line.text[-2:]):
         return []
     ruling = find_ruling(page)
-    drafts = _gather(rows)
+    rows = make_rows(lines, ruling.bands)
+    drafts = gather(rows, ruling)
+    for _ in range(3):
+        gutters = [(draft, x) for draft in drafts if (x := find_gutter(draft, rows, ruling)) is not None]
+        if not gutters:
+            break
+        for draft, x in reversed(gutters):
+            rows = part_rows(rows, draft, x)
+        drafts = gather(rows, ruling)
     tables: list[TableRegion] = []
     for draft in drafts:
-        table = _finish(draft, rows, ruling)
+        table = _finish(draft, rows, ruling, page)
         if table is not None:
             tables.append(table)
     tables.sort(key=lambda t: (t.box.y0, t.box.x0))
     return tables
 
 
-def _gather(rows: list[Row]) -> list[Draft]:
-    done: list[Draft] = []
-    current: list[Draft] = []
-    for position, row in enumerate(rows):
-        if row.values and not row.years and (row.is_data or current):
-            for draft in current:
-                if _continues(draft, rows, position):
-                    draft.add(position, row)
-                    break
-            else:
-                if row.is_data:
-                    draft = Draft()
-                    draft.add(position, row)
-                    current.append(draft)
-            continue
-        still = []
-        for draft in current:
-            if _ends(draft, rows, position):
-                done.append(draft)
-            else:
-                still.append(draft)
-        current = still
-    return done + current
-
-
-def _continues(draft: Draft, rows: list[Row], position: int) -> bool:
-    row, last = rows[position], rows[draft.last]
-    if row.index == last.index:
-        return False
-    between = sum(1 for p in range(draft.last + 1, position) if rows[p].x0 < draft.x1 and rows[p].x1 > draft.x0)
-    gap = row.y0 - last.y1
-    limit = (2.6 + 1.6 * between) * row.size
-    if gap > limit:
-        return False
-    return any(_aligned(v, c) for v in row.values for c in draft.columns)
-
-
-def _ends(draft: Draft, rows: list[Row], position: int) -> bool:
-    """Tell whether a row without data ends a table: prose across its columns, or the headings of another table."""
-    row = rows[position]
-    if row.y0 - rows[draft.last].y1 > 12 * row.size:
-        return True
-    if row.x1 < draft.x0 or row.x0 > draft.x1 or row.index == rows[draft.last].index:
-        return False
-    left = min(c[0] for c in draft.columns)
-    if row.years and len(row.values) > 1:
-        return True
-    last = max(draft.columns, key=lambda c: c[1])
-    for text in row.texts:
-        if text.x0 < left and text.x1 > (last[0] + last[1]) / 2:
-            return True
-    over = [t for t in row.texts if t.x0 > left - 2 * row.size and t.x1 <= draft.x1 + 2 * row.size]
-    return bool(over) and len(over) == len(row.texts) and not row.values
-
-
-def _finish(draft: Draft, rows: list[Row], ruling: Ruling) -> TableRegion | None:
-    members = draft.members
-    columns = [c for c in draft.columns]
-    if len(members) < 2 and len(columns) < 3:
-        return None
-    first, last = members[0], members[-1]
-    left = min(c[0] for c in columns)
-    top = first
-    taken: list[int] = []
-    pending: list[int] = []
-    below = rows[first]
-    for position in range(first - 1, max(-1, first - 14), -1):
-        row = rows[position]
-        if row.x1 < draft.x0 - 20 or row.x0 > draft.x1 + 20:
-            continue
-        gap = below.y0 - row.y1
-        if gap > 1.7 * max(row.size, below.size):
-            break
-        if any(t.x0 < left - 2 and t.x1 > left + 0.35 * (draft.x1 - left) for t in row.texts):
-            break
-        if row.values and not row.years and not (len(row.values) >= 2 and not row.texts):
-            break
-        over = row.values or any(t.x1 > left for t in row.texts)
-        if over:
-            taken += [*pending, position]
-            pending = []
-            top = position
-        else:
-            pending.append(position)
-        below = row
-    inside = [rows[p] for p in range(top, last + 1) if rows[p].x0 < draft.x1 + 20 and rows[p].x1 > draft.x0 - 20]
-    head = [r for r in inside if r.index < rows[first].index and r.index >= rows[top].index]
-    body = [r for r in inside if r.index >= rows[first].index]
-    box = Box.around([Box(r.x0, r.y0, r.x1, r.y1) for r in inside])
+def _finish(draft: Draft, rows: list[Row], ruling: Ruling, page: PagePrimitives) -> TableRegion | None:
+    first, last = draft.members[0], draft.members[-1]
+    top, head_end = _headings(draft, rows, ruling)
+    inside = [p for p in range(top, last + 1) if rows[p].x0 < draft.x1 + 20 and rows[p].x1 > draft.x0 - 20]
+    head = [rows[p] for p in inside if p in head_end]
+    body = [rows[p] for p in inside if p not in head_end]
+    box = Box.around(Box(rows[p].x0, rows[p].y0, rows[p].x1, rows[p].y1) for p in inside)
     box = _with_ruling(box, ruling, rows[first].size)
+    if not is_table(draft, head, body, box, rows, ruling, page):
+        return None
     return read_cells(box.rounded(), head, body, ruling)
 
 
-def _with_ruling(box: Box, ruling: Ruling, size: float) -> Box:
-    x0, y0, x1, y1 = box
-    for rule in ruling.horizontal:
-        if rule.y0 < box.y0 - 1.0 * size or rule.y1 > box.y1 + 1.0 * size:
+def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[int]]:
+    """Return the position of a table's first row and the positions of its heading rows.
+
+    Going up from the first row of values, rows are headings while they stand close and keep to the columns. A line
+    that runs from the labels into the value columns is a title or prose and ends the search.
+    """
+    first = draft.members[0]
+    start = first
+    left = draft.left
+    heads: set[int] = set()
+    labels: list[int] = []  # rows over the stub only, undecided until a heading stands over them
+    top = first
+    below = rows[first]
+    for position in range(start - 1, max(-1, start - 16), -1):
+        row = rows[position]
+        if row.index == below.index or row.x1 < draft.x0 - 20 or row.x0 > draft.x1 + 20:
             continue
-        if rule.x0 < box.x1 and rule.x1 > box.x0:
+        gap = below.y0 - row.y1
+        size = min(row.size, below.size)
+        if row.size > 1.6 * below.size or _runs_across(row, draft):
+            break
+        if gap > (1.0 if heads else 1.9) * size and not _rule_between(row, below, draft, ruling):
+            break
+        if heads and _is_title(row, draft):
+            break
+        if row.values and not row.years and not _numbered_heads(row, draft):
+            if row.texts or heads or gap > 0.6 * size:
+                break
+            first = position  # a value on a line of its own at the top of the body
+            below = row
+            continue
+        over = bool(row.values) or any(t.x1 > left for t in row.texts)
+        if over:
+            heads.add(position)
+            if heads == {position}:
+                labels = []  # rows between the headings and the first values are section labels of the body
+            else:
+                heads.update(labels)
+                labels = []
+            top = position
+        else:
+            labels.append(position)
+        below = row
+    if heads:
+        # the stub's own heading may begin some lines above the columns' headings
+        above = rows[top]
+        for position in labels:
+            row = rows[position]
+            if position > top:
+                continue
+            if above.y0 - row.y1 > 0.45 * row.size or not any(
+                abs(t.x0 - row.x0) < 2 and t.bold == row.texts[0].bold for t in above.texts
+            ):
+                break
+            heads.add(position)
+            top = position
+            above = row
+        return top, heads
+    return min(first, start), heads
+
+
+def _rule_between(row: Row, below: Row, draft: Draft, ruling: Ruling) -> bool:
+    for rule in ruling.horizontal:
+        if rule.y0 > below.y0 + 2:
+            break
+        if rule.y0 >= row.y1 - 2 and rule.x0 < draft.x1 and rule.x1 > draft.left:
+            return True
+    return False
+
+
+def _is_title(row: Row, draft: Draft) -> bool:
+    """Tell whether a row above headings is a title: one line over the middle of the whole table, not of its values."""
+    if row.values or len(row.texts) != 1:
+        return False
+    middle = row.x0 + row.x1
+    whole = abs(middle - draft.x0 - draft.x1) < 8
+    return whole and abs(middle - draft.left - draft.x1) > 24
+
+
+def _runs_across(row: Row, draft: Draft) -> bool:
+    """Tell whether a row holds a line from the stub into the value columns that is no heading of the first column."""
+    left = draft.left
+    first = min(draft.columns, key=lambda c: c[0])
+    for text in row.texts:
+        if text.x0 >= left - 2 or text.x1 <= left + 2:
+            continue
+        middle = (text.x0 + text.x1) / 2
+        width = text.x1 - text.x0
+        centred = abs(middle - (first[0] + first[1]) / 2) < max(6.0, 0.2 * width)
+        flush = abs(text.x1 - first[1]) < 4
+        if text.x0 > draft.stub_right - 2 and (centred or flush) and text.x1 < first[1] + 0.6 * width:
+            continue
+        if len(row.texts) + len(row.values) > 1 and text.x1 < first[0] + 0.5 * (first[1] - first[0]):
+            continue
+        return True
+    return False
+
+
+def _numbered_heads(row: Row, draft: Draft) -> bool:
+    """Tell whether a row of values is a heading after all: mostly periods over the columns."""
+    return sum(1 for v in row.values if v.year) >= 2
+
+
+def _with_ruling(box: Box, ruling: Ruling, size: float) -> Box:
+    """Return the box with the rules and bands that belong to it: those that begin and end near its sides."""
+    x0, y0, x1, y1 = box
+    for _ in range(2):
+        for rule in ruling.horizontal:
+            if rule.y0 < y0 - 0.7 * size or rule.y1 > y1 + 0.7 * size or rule.x0 > x1 or rule.x1 < x0:
+                continue
             x0, x1 = min(x0, rule.x0), max(x1, rule.x1)
             y0, y1 = min(y0, rule.y0), max(y1, rule.y1)
-    for band in ruling.bands:
-        if band.y1 - band.y0 > 6 * size or band.y0 < box.y0 - 1.0 * size or band.y1 > box.y1 + 1.0 * size:
-            continue
-        if band.x0 < box.x1 and band.x1 > box.x0:
+        for band in ruling.bands:
+            if band.y0 < y0 - 0.7 * size or band.y1 > y1 + 0.7 * size or band.x0 > x1 or band.x1 < x0:
+                continue
+            if band.y1 - band.y0 > max(7 * size, y1 - y0 + size):
+                continue
             x0, x1 = min(x0, band.x0), max(x1, band.x1)
             y0, y1 = min(y0, band.y0), max(y1, band.y1)
     return Box(x0, y0, x1, y1)

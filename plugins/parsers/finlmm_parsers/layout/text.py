@@ -10,6 +10,7 @@ from finlmm_parsers.primitives import Word
 # CJK ideographs, kana, full-width forms and CJK punctuation
 CJK = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0002fa1f"
 _CJK = re.compile(f"[{CJK}]")
+_HYPHENS = "-\u00ad\u2010"
 _HYPHEN_END = re.compile(r"[A-Za-z]{2,}[-\u00ad\u2010]$")
 
 
@@ -37,18 +38,19 @@ def join_words(words: Sequence[Word]) -> str:
     """
     if len(words) == 1:
         return words[0].text
-    parts = [words[0].text]
     before = words[0]
+    text, right = before[0], before[3]
+    parts = [text]
     for word in words[1:]:
-        gap = word.x0 - before.x1
-        touching = gap < 0.08 * word.size
-        if (touching and gap > -0.5 * word.size) or (
-            gap < 0.6 * word.size and is_cjk(before.text[-1]) and is_cjk(word.text[0])
-        ):
-            parts.append(word.text)
-        else:
-            parts.append(" " + word.text)
-        before = word
+        gap = word[1] - right
+        size = word[5]
+        if gap >= 0.08 * size:
+            if gap >= 0.6 * size or word[0].isascii() or not (is_cjk(text[-1]) and is_cjk(word[0][0])):
+                parts.append(" ")
+        elif gap <= -0.5 * size:
+            parts.append(" ")
+        text, right = word[0], word[3]
+        parts.append(text)
     return "".join(parts)
 
 
@@ -65,7 +67,7 @@ def join_lines(lines: Iterable[str]) -> str:
             continue
         if not text:
             text = line
-        elif _HYPHEN_END.search(text):
+        elif text[-1] in _HYPHENS and _HYPHEN_END.search(text[-6:]):
             if line[0].islower() and text[-1] != "\u2010":
                 stem = text[:-1].rsplit(None, 1)[-1].lower()
                 text = text + line if stem in _PREFIXES else text[:-1] + line

@@ -16,7 +16,7 @@ _NUMBER = re.compile(
     r"(?:%|x)?[*†‡§]{0,3}(?:\(\w{1,2}\)|\[\w{1,2}\])?\)?$"
 )
 _DASH = re.compile(r"^[$€£¥]?[-−–—‐―－]{1,3}[%)]?$")
-_WORDS = re.compile(r"^(?:\(?n/?[am]\.?\)?|n\.m\.?|nmf?|nil|not meaningful|[√✓✔●○◯×☑☒✗]|\*{1,3}|/|--+)$", re.IGNORECASE)
+_WORDS = re.compile(r"^(?:\(?n/?[am]\.?\)?|n\.m\.?|nmf?|nil|not meaningful|[√✓✔●○◯×☑☒✗]|\*{1,3}|--+)$", re.IGNORECASE)
 _CURRENCY = re.compile(rf"^\(?(?:{_SIGN})\(?$")
 _AFTER = re.compile(r"^(?:%|\)|\)%|%\)|‰|pts?\.?|bps|pp|x|[*†‡§]{1,3}|\(\w\)|[)\]]+)$")
 _LEADER = re.compile(r"^(?:[.·•…_]{3,}|[.…][.…\s]*)$")
@@ -32,6 +32,7 @@ class Value(NamedTuple):
     x1: float
     words: tuple[Word, ...]
     year: bool  # a period such as 2021, 2024E or FY19, which may be a heading
+    edge: float  # right edge of the digits: percent signs and closing parentheses often hang out of the column
 
 
 def is_number(text: str) -> bool:
@@ -65,9 +66,11 @@ def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
     values: list[Value] = []
     texts: list[Line] = []
     before: list[Word] = []  # currency and parentheses waiting for their number
-    for line in lines:
+    for position, line in enumerate(lines):
         words = line.words
         kinds = _kinds(words)
+        if kinds is not None and position == 0 and len(lines) > 1 and _is_marker(words, lines[1]):
+            kinds = None  # the number of a note or list item, or a rank, belongs to its text
         if kinds is None:
             texts.append(line)
             before = []
@@ -78,12 +81,26 @@ def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
             elif kind == "A":
                 last = values[-1] if values else None
                 if last is not None and word.x0 - last.x1 < 2.5 * word.size:
-                    values[-1] = Value(last.x0, max(last.x1, word.x1), (*last.words, word), False)
+                    values[-1] = Value(last.x0, max(last.x1, word.x1), (*last.words, word), False, last.edge)
             elif kind == "V":
                 cell = (*before, word)
-                values.append(Value(cell[0].x0, word.x1, cell, not before and is_year(word.text)))
+                values.append(Value(cell[0].x0, word.x1, cell, not before and is_year(word.text), _edge(word)))
                 before = []
     return values, texts
+
+
+def _edge(word: Word) -> float:
+    """Return where the digits of a word end, its characters taken as equally wide."""
+    text = word.text
+    core = text.rstrip("%)‰*†‡§")
+    if not core or len(core) == len(text):
+        return word.x1
+    return word.x1 - (word.x1 - word.x0) * (len(text) - len(core)) / len(text)
+
+
+def _is_marker(words: list[Word], following: Line) -> bool:
+    """Tell whether the first cell of a row is a mark or number in front of a text rather than a value."""
+    return len(words) == 1 and following.words[0].text[0].isalpha() and _kinds(following.words) is None
 
 
 def _kinds(words: list[Word]) -> list[str] | None:

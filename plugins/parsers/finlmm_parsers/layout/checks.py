@@ -1,0 +1,103 @@
+"""What looks like a table and is none: labels of charts, contents lists, numbers in running text."""
+
+from __future__ import annotations
+
+from finlmm_core.domain import Box
+from finlmm_parsers.layout.gather import Draft
+from finlmm_parsers.layout.rows import Row
+from finlmm_parsers.layout.rules import Ruling
+from finlmm_parsers.layout.values import is_leader
+from finlmm_parsers.primitives import PagePrimitives
+
+
+def is_table(
+    draft: Draft, head: list[Row], body: list[Row], box: Box, rows: list[Row], ruling: Ruling, page: PagePrimitives
+) -> bool:
+    """Tell whether gathered rows are a table."""
+    data = [row for row in body if row.values]
+    columns = len(draft.columns)
+    values = sum(len(row.values) for row in data)
+    labelled = sum(1 for row in data if row.texts and row.texts[0].x0 < draft.left)
+    if len(data) < 2:
+        cells = sum(len(row.values) + len(row.texts) for row in data)
+        headings = max((len(row.values) + len(row.texts) for row in head), default=0)
+        return cells >= 3 and labelled == 1 and headings >= 2 and _ruled(box, ruling)
+    if columns == 1 and len(data) < 3 and not _ruled(box, ruling):
+        return False
+    first_is_year = sum(1 for row in data if row.values[0].year)
+    headed = columns > 1 and any(len(row.values) + len(row.texts) >= columns for row in head)
+    with_text = sum(1 for row in data if row.texts)
+    if labelled + first_is_year < 0.5 * len(data) and not (
+        headed and with_text >= 0.5 * len(data) and values > 0.6 * columns * len(data)
+    ):
+        return False
+    if values < 0.34 * columns * len(data):
+        return False
+    if columns == 1 and (_contents_list(data) or _axis(data)):
+        return False
+    return not _painted(box, ruling, page, data)
+
+
+def _ruled(box: Box, ruling: Ruling) -> bool:
+    wide = [r for r in ruling.horizontal if box.y0 - 3 <= r.y0 <= box.y1 + 3 and r.x1 > box.x0 and r.x0 < box.x1]
+    return len(wide) >= 2 or any(b.y0 >= box.y0 - 3 and b.y1 <= box.y1 + 3 and b.x0 < box.x1 for b in ruling.bands)
+
+
+def _plain_integers(data: list[Row]) -> list[int] | None:
+    numbers = []
+    for row in data:
+        text = row.values[-1].words[-1].text
+        if len(row.values[-1].words) > 1 or not text.isdigit() or len(text) > 3:
+            return None
+        numbers.append(int(text))
+    return numbers
+
+
+def _contents_list(data: list[Row]) -> bool:
+    """Tell whether the only column holds page numbers: plain integers that never fall."""
+    numbers = _plain_integers(data)
+    if numbers is None or len(numbers) < 3:
+        return False
+    falls = sum(1 for a, b in zip(numbers, numbers[1:], strict=False) if b < a)
+    leaders = sum(1 for row in data for line in row.texts if is_leader(line.words[-1].text[-4:]))
+    if leaders * 2 > len(data):
+        return True
+    return falls <= 0.1 * len(numbers) and numbers[-1] > numbers[0]
+
+
+def _axis(data: list[Row]) -> bool:
+    """Tell whether the only column is an axis: equal steps."""
+    numbers = _plain_integers(data)
+    if numbers is None or len(numbers) < 3:
+        return False
+    steps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    return len(steps) == 1 and 0 not in steps
+
+
+def _painted(box: Box, ruling: Ruling, page: PagePrimitives, data: list[Row]) -> bool:
+    """Tell whether what is painted in the box is a drawing: curves, or bars that stand or end inside the box."""
+    boxes = page.shape_boxes
+    if not len(boxes):
+        return False
+    inside = (
+        (boxes[:, 0] >= box.x0 - 2)
+        & (boxes[:, 2] <= box.x1 + 2)
+        & (boxes[:, 1] >= box.y0 - 2)
+        & (boxes[:, 3] <= box.y1 + 2)
+    )
+    curves = bars = 0
+    size = data[0].size
+    for k in inside.nonzero()[0]:
+        shape = page.shapes[int(k)]
+        if shape.curved or (shape.segments > 8 and shape.fill is None):
+            curves += 1
+        elif shape.fill is not None and _luminance(shape.fill) < 0.75:
+            tall, wide = shape.y1 - shape.y0, shape.x1 - shape.x0
+            if tall > 3 * size and wide > 2.5 and tall > 1.2 * wide:
+                bars += 1
+    return (curves >= 2 and curves > 0.3 * len(data)) or (bars >= 3 and bars > 0.3 * len(data))
+
+
+def _luminance(colour: int) -> float:
+    """Return the brightness of 0xRRGGBB, 0 to 1 (Rec. 601 weights)."""
+    return (0.299 * (colour >> 16) + 0.587 * (colour >> 8 & 255) + 0.114 * (colour & 255)) / 255

@@ -1,0 +1,91 @@
+"""Parting tables that stand side by side and share their baselines."""
+
+from __future__ import annotations
+
+from finlmm_parsers.layout.gather import Draft
+from finlmm_parsers.layout.rows import Row, part_row
+from finlmm_parsers.layout.rules import Ruling
+from finlmm_parsers.layout.types import Line
+
+
+def find_gutter(draft: Draft, rows: list[Row], ruling: Ruling) -> float | None:
+    """Return the x at which a gathered table is two tables side by side, or None.
+
+    The right table begins with labels of its own between value columns; a text column inside one table looks the
+    same, so either the headings must repeat on both sides, or rules and shading must all stop at the gutter.
+    """
+    data = [rows[p] for p in draft.members]
+    inner = [t for row in data for t in row.texts if t.x0 > draft.left]
+    if len(inner) < 0.4 * len(data) or len(draft.columns) < 2:
+        return None
+    for stub in _left_edges(inner):
+        if len(stub) < 0.4 * len(data):
+            continue
+        x0, x1 = min(t.x0 for t in stub), max(t.x1 for t in stub)
+        before = [c for c in draft.columns if c[1] < x0]
+        after = [c for c in draft.columns if c[0] > x0 and c[1] > x1]
+        if not before or not after or any(c[0] < x0 < c[1] for c in draft.columns):
+            continue
+        gutter = (max(c[1] for c in before) + x0) / 2
+        if _heads_repeat(draft, rows, gutter) or _rules_stop(draft, rows, ruling, gutter):
+            return gutter
+    return None
+
+
+def _left_edges(texts: list[Line]) -> list[list[Line]]:
+    """Group text cells into columns by the intervals that they cover together."""
+    groups: list[list[Line]] = []
+    right = -1e9
+    for text in sorted(texts, key=lambda t: t.x0):
+        if groups and text.x0 < right:
+            groups[-1].append(text)
+        else:
+            groups.append([text])
+            right = -1e9
+        right = max(right, text.x1)
+    return groups
+
+
+def _heads_repeat(draft: Draft, rows: list[Row], gutter: float) -> bool:
+    first = draft.members[0]
+    for position in range(max(0, first - 4), first + 1):
+        row = rows[position]
+        if row.x0 > gutter or row.x1 < gutter:
+            continue
+        left = [w.text for line in row.lines for w in line.words if w.x1 < gutter and w.x0 > draft.left - 30]
+        right = [w.text for line in row.lines for w in line.words if w.x0 > gutter]
+        left = left[-len(right) :]
+        tail = [w for w in right if w in left]
+        if len(left) >= 2 and len(tail) >= 2 and left[-2:] == right[-2:] and (position < first or row.years):
+            return True
+    return False
+
+
+def _rules_stop(draft: Draft, rows: list[Row], ruling: Ruling, gutter: float) -> bool:
+    top, bottom = rows[draft.members[0]].y0 - 30, rows[draft.last].y1 + 6
+    left = right = 0
+    for x0, y0, x1, y1 in [r[:4] for r in ruling.horizontal] + [b[:4] for b in ruling.bands]:
+        if y0 < top or y1 > bottom or x1 < draft.x0 or x0 > draft.x1:
+            continue
+        if x0 < gutter - 3 and x1 > gutter + 3:
+            return False
+        if x1 <= gutter + 3 and x1 - x0 > 0.6 * (gutter - draft.x0):
+            left += 1
+        elif x0 >= gutter - 3 and x1 - x0 > 0.6 * (draft.x1 - gutter):
+            right += 1
+    return left >= 2 and right >= 2
+
+
+def part_rows(rows: list[Row], draft: Draft, gutter: float) -> list[Row]:
+    """Return the rows of the page with those of the draft, and the headings above it, parted at the gutter."""
+    first, last = draft.members[0], draft.last
+    start = first
+    while start > 0 and first - start < 6 and rows[start].y0 - rows[start - 1].y1 < 2.5 * rows[start].size:
+        start -= 1
+    parted: list[Row] = []
+    for position, row in enumerate(rows):
+        if start <= position <= last + 2 and row.x0 < gutter < row.x1:
+            parted.extend(part_row(row, gutter))
+        else:
+            parted.append(row)
+    return parted
