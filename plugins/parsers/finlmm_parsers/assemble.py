@@ -126,6 +126,9 @@ class _Assembly:
                 f"at most {self.options.max_page_side:.0f} are read",
             )
         self._note_pictures(page)
+        if page.problem:
+            whole = Box(0.0, 0.0, page.width, page.height)
+            self.rejected.append(cleaning.reject(number, whole, "broken_page", page.problem))
         if self.ocr is not None and needs_reading(page):
             page = read_scan(page, self.source, self.ocr)
         lines = find_lines(page)

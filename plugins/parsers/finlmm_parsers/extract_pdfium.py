@@ -435,6 +435,8 @@ def _open(path: Path):  # type: ignore[no-untyped-def]  # pypdfium2 has no types
         code = getattr(error, "err_code", None)
         if code in (helpers.raw.FPDF_ERR_PASSWORD, helpers.raw.FPDF_ERR_SECURITY):
             raise DocumentError("encrypted", "a password is needed") from None
+        if code == helpers.raw.FPDF_ERR_SUCCESS:  # pdfium's answer to an empty page tree
+            raise DocumentError("no_pages", "the file has no pages") from None
         raise DocumentError("unreadable", f"pdfium cannot open it: {error}") from None
     if len(document) == 0:
         raise DocumentError("no_pages", "the file has no pages")

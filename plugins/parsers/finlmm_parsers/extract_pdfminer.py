@@ -49,7 +49,7 @@ BROKEN_PDF_ERRORS = (
 class PdfminerFile:
     """An open PDF: text and paths by pdfminer.six, pictures of regions by pdfium, which pdfminer has no means for.
 
-    Use as a context manager. A page that breaks off in the middle keeps what was drawn before; ``problems`` says so.
+    Use as a context manager. A page that breaks off in the middle keeps what was drawn before; its ``problem`` says so.
 
     Args:
         path: the file.
@@ -60,7 +60,6 @@ class PdfminerFile:
     """
 
     def __init__(self, path: Path, most_pages: int) -> None:
-        self.problems: dict[int, str] = {}
         self._rendering = PdfiumFile(path)
         self._file = path.open("rb")
         try:
@@ -104,26 +103,23 @@ class PdfminerFile:
         return (y1 - y0, x1 - x0) if page.rotate in (90, 270) else (x1 - x0, y1 - y0)
 
     def page(self, number: int) -> PagePrimitives:
-        """Return what is painted on a page (from 1), crop box and rotation applied.
-
-        Raises:
-            DocumentError: ``page_too_complex``.
-        """
+        """Return what is painted on a page (from 1), crop box and rotation applied."""
         page = self._pages[number - 1]
         width, height = self.size(number)
         device = PrimitivesDevice(self._resources, width, height)
         page.mediabox = _shown_box(page)  # pdfminer draws relative to the media box; what is shown is the crop box
+        problem = ""
         try:
             PrimitivesInterpreter(self._resources, device).process_page(page)
         except BROKEN_PDF_ERRORS as error:
-            self.problems[number] = f"pdfminer.six: {type(error).__name__}: {error}"
+            problem = f"pdfminer.six: {type(error).__name__}: {error}"
         words = [
             word
             for word in words_of(device.glyphs)
             if 0 <= (word.x0 + word.x1) / 2 <= width and 0 <= (word.y0 + word.y1) / 2 <= height
         ]
         source: TextSource = "layer" if words else "none"
-        return PagePrimitives(number, width, height, words, device.shapes, device.rasters, source)
+        return PagePrimitives(number, width, height, words, device.shapes, device.rasters, source, problem)
 
 
 def _shown_box(page: PDFPage) -> tuple[float, float, float, float]:

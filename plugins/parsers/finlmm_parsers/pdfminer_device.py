@@ -16,7 +16,6 @@ from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdftypes import PDFStream, dict_value, list_value, num_value, resolve1
 from pdfminer.utils import apply_matrix_pt, apply_matrix_rect, mult_matrix
 
-from finlmm_core.errors import DocumentError
 from finlmm_parsers.glyphs import Glyph
 from finlmm_parsers.pdfminer_colour import named_colour_space, rgb_of
 from finlmm_parsers.primitives import Raster, Shape
@@ -25,12 +24,19 @@ Rectangle = tuple[float, float, float, float]
 
 #: Forms drawn on one page, nested ones counted each time: a page that draws more is a bomb, not a page.
 MOST_FORMS = 50_000
-#: Forms within forms.
+#: Forms within forms; deeper ones are not drawn.
 DEEPEST_FORM = 60
 #: Marks (glyphs, paths, pictures) on one page.
 MOST_MARKS = 2_000_000
 
+#: Width of a letter, in font sizes, where a font tells nothing.
+UNKNOWN_WIDTH = 0.5
+
 _BOLD_NAMES = ("bold", "black", "heavy", "semibold", "demi")
+
+
+class PageTooComplexError(ValueError):
+    """A page draws more than any page of a report does; what was drawn before is kept."""
 
 
 class PrimitivesDevice(PDFTextDevice):
@@ -52,7 +58,8 @@ class PrimitivesDevice(PDFTextDevice):
         self.clip: Rectangle = (0.0, 0.0, width, height)  # origin bottom left, as pdfminer's matrices have it
         self.forms = 0
         self._character_space = 0.0
-        self._fonts: dict[int, tuple[bool, float, float]] = {}
+        self._fonts: dict[int, tuple[bool, float, float, bool]] = {}
+        self._fonts_held: list[Any] = []  # an id is a font's only while the font lives
 
     # ------------------------------------------------------------------------------------------------- text
 
@@ -76,9 +83,9 @@ class PrimitivesDevice(PDFTextDevice):
             text = font.to_unichr(cid)
         except PDFUnicodeNotDefined:
             text = "\ufffd"  # so that a page of unreadable codes can be told from a page of words
-        bold, ascent, descent = self._font(font)
+        bold, ascent, descent, widthless = self._font(font)
         a, b, c, d, _, _ = matrix
-        advance = font.char_width(cid) * fontsize * scaling
+        advance = (UNKNOWN_WIDTH if widthless else font.char_width(cid)) * fontsize * scaling
         scale_across = math.hypot(c, d)
         size = abs(fontsize) * scale_across
         if font.is_vertical():
@@ -118,8 +125,8 @@ class PrimitivesDevice(PDFTextDevice):
         )
         return advance
 
-    def _font(self, font: Any) -> tuple[bool, float, float]:
-        """Bold or not, ascent and descent in font sizes; fonts that tell nonsense get what most fonts have."""
+    def _font(self, font: Any) -> tuple[bool, float, float, bool]:
+        """Bold or not, ascent and descent in font sizes (usual ones for nonsense), whether it has no widths."""
         key = id(font)
         if key not in self._fonts:
             name = str(getattr(font, "fontname", "") or "").lower()
@@ -134,22 +141,25 @@ class PrimitivesDevice(PDFTextDevice):
                 ascent = 0.9
             if not -0.6 <= descent <= -0.05:
                 descent = -0.22
-            self._fonts[key] = (bold, ascent, descent)
+            # A font that is neither in the file nor one of the standard ones has no widths at all.
+            widthless = not font.default_width and not any(font.widths.values())
+            self._fonts[key] = (bold, ascent, descent, widthless)
+            self._fonts_held.append(font)
         return self._fonts[key]
 
     # ------------------------------------------------------------------------------------------------- paths
 
     def paint_path(self, graphicstate: Any, stroke: bool, fill: bool, evenodd: bool, path: Any) -> None:
-        points = []
-        segments = 0
-        curved = False
+        points: list[tuple[float, float]] = []
+        curved = diagonal = False
         for part in path:
             numbers = part[1:]
+            last = points[-1] if points else None
             points += [apply_matrix_pt(self.ctm, pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]
-            if part[0] != "m":
-                segments += 1
             if part[0] in "cvy":
                 curved = True
+            elif part[0] == "l" and last is not None and not fill:
+                diagonal |= abs(points[-1][0] - last[0]) > 0.5 and abs(points[-1][1] - last[1]) > 0.5
         if not points:
             return
         xs = [x for x, _ in points]
@@ -166,11 +176,12 @@ class PrimitivesDevice(PDFTextDevice):
         self.shapes.append(
             Shape(
                 *seen,
-                segments=segments,
+                segments=len(path),
                 curved=curved,
                 fill=rgb_of(graphicstate.ncolor, graphicstate.ncs) if fill else None,
                 stroke=rgb_of(graphicstate.scolor, graphicstate.scs) if stroke else None,
                 line_width=line_width,
+                diagonal=diagonal,
             )
         )
 
@@ -198,7 +209,7 @@ class PrimitivesDevice(PDFTextDevice):
 
     def _refuse_too_many(self) -> None:
         if len(self.glyphs) > MOST_MARKS or len(self.shapes) > MOST_MARKS:
-            raise DocumentError("page_too_complex", f"a page draws more than {MOST_MARKS} marks")
+            raise PageTooComplexError(f"more than {MOST_MARKS} marks")
 
 
 class PrimitivesInterpreter(PDFPageInterpreter):
@@ -301,8 +312,10 @@ class PrimitivesInterpreter(PDFPageInterpreter):
 
     def do_Do(self, xobjid_arg: Any) -> None:
         self.device.forms += 1
-        if self.device.forms > MOST_FORMS or self.depth > DEEPEST_FORM:
-            raise DocumentError("page_too_complex", f"{self.device.forms} forms drawn, {self.depth} deep")
+        if self.depth > DEEPEST_FORM:
+            return
+        if self.device.forms > MOST_FORMS:
+            raise PageTooComplexError(f"more than {MOST_FORMS} forms")
         clip = self.device.clip
         name = xobjid_arg.name if hasattr(xobjid_arg, "name") else xobjid_arg
         form = resolve1(self.xobjmap.get(name))

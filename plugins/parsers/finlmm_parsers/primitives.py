@@ -86,6 +86,7 @@ class PagePrimitives:
     shapes: list[Shape] = field(default_factory=list)
     rasters: list[Raster] = field(default_factory=list)
     text_source: Literal["layer", "ocr", "none"] | TextSource = "layer"
+    problem: str = ""  # why the page could be read in part only
 
     @cached_property
     def word_boxes(self) -> NDArray[np.float64]:
