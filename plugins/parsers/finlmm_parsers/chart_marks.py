@@ -74,6 +74,7 @@ def find_marks(page: PagePrimitives) -> list[Mark]:
             and (shape.diagonal or (shape.curved and shape.segments > 2))
         ):
             lines.append(index)
+    bars = _without_cells(page.shapes, bars)
     if len(bars) >= 2:
         marks += _bars(page.shapes, bars, rules)
     if lines:
@@ -112,6 +113,26 @@ def _bars(shapes: Sequence[Shape], indices: list[int], rules: Sequence[Box]) -> 
     return found
 
 
+def _without_cells(shapes: Sequence[Shape], indices: list[int]) -> list[int]:
+    """Leave out shaded table cells: rectangles of one colour that share a whole side.
+
+    Bars of one colour that touch (a histogram) differ in height, and pieces of a stacked bar differ in colour.
+    """
+    cells: set[int] = set()
+    for across, along in (((1, 3), (0, 2)), ((0, 2), (1, 3))):
+        runs: dict[tuple[int | None, int, int], list[int]] = {}
+        for index in indices:
+            shape = shapes[index]
+            if shape[across[1]] - shape[across[0]] > THIN:
+                runs.setdefault((shape.fill, round(shape[across[0]]), round(shape[across[1]])), []).append(index)
+        for members in runs.values():
+            members.sort(key=lambda index: shapes[index][along[0]])
+            for before, index in itertools.pairwise(members):
+                if abs(shapes[index][along[0]] - shapes[before][along[1]]) < 0.6:
+                    cells.update((before, index))
+    return [index for index in indices if index not in cells]
+
+
 def _merge_close(groups: dict[int, list[int]]) -> list[list[int]]:
     """Join groups whose thickness differs by half a point at most."""
     merged: list[list[int]] = []
@@ -148,7 +169,7 @@ def _panels(shapes: Sequence[Shape], group: list[int], upright: bool, axes: Sequ
             if shapes[b][lead] - shapes[a][lead] > 0.5 * thickness
         ]
         usual = sorted(gaps)[len(gaps) // 2] if gaps else 0.0
-        widest = max(2.2 * usual, 1.6 * thickness, 10.0)
+        widest = min(max(2.2 * usual, 1.6 * thickness, 10.0), max(6.0 * thickness, 30.0))
         near = [axis for axis in axes if start - 3 <= axis[low] and axis[high] <= stop + 3]
         current = [members[0]]
         for before, index in itertools.pairwise(members):
@@ -181,7 +202,7 @@ def _ends_differ(shapes: Sequence[Shape], panel: list[int], upright: bool) -> bo
                 continue
             tips = sorted(shapes[index][tip] for index in members)
             distinct = 1 + sum(1 for a, b in itertools.pairwise(tips) if b - a > 0.7)
-            if tips[-1] - tips[0] > 3.0 and distinct >= 0.4 * len(members):
+            if tips[-1] - tips[0] > 1.2 and distinct >= 0.4 * len(members):
                 return True
     return False
 

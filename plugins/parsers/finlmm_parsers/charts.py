@@ -19,6 +19,7 @@ from finlmm_parsers.layout.types import FigureRegion, Line, TableRegion
 from finlmm_parsers.primitives import PagePrimitives
 
 _DIGIT = re.compile(r"\d")
+_SERIES_SIGNS = frozenset("■□▪▫●○•◆◇▲△▼—–-━")
 
 
 @dataclass(slots=True)
@@ -52,8 +53,14 @@ def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[Ta
     for seed in seeds:
         seed.box = _with_shapes(page, seed, seeds, blocked)
     blocked = [table.box for table in tables if not _is_labels(table, seeds)]
+    for reach in (0.5, 1.0, 1.0):  # what is near goes to each chart before any chart reaches further
+        for seed in seeds:
+            _grow_over_text(page, seed, seeds, lines, prose, blocked, reach)
+        for seed in seeds:
+            seed.box = _with_shapes(page, seed, seeds, blocked)
+            seed.box = _with_title_rule(page, seed, lines)
     for seed in seeds:
-        _grow_over_text(page, seed, seeds, lines, prose, blocked)
+        _add_title(page, seed, seeds, lines, prose, blocked)
     found = []
     for seed in _without_nested(seeds):
         if _is_chart(seed, lines, prose, page):
@@ -76,7 +83,8 @@ def prose_lines(lines: Sequence[Line]) -> list[bool]:
     prose = []
     for line in lines:
         letters = sum(1 for character in line.text if character.isalpha())
-        prose.append(line.upright and letters >= 0.6 * len(line.text.replace(" ", "")) and text_length(line.text) >= 7)
+        worded = line.upright and letters >= 0.6 * len(line.text.replace(" ", ""))
+        prose.append(worded and text_length(line.text) >= 7 and not _is_legend(line))
     by_top = sorted(range(len(lines)), key=lambda index: lines[index].y0)
     for position, index in enumerate(by_top):
         if not prose[index]:
@@ -139,11 +147,16 @@ def _frames(page: PagePrimitives, lines: Sequence[Line], prose: Sequence[bool]) 
     return result
 
 
-def _frame_of(box: Box, frames: Sequence[tuple[Box, bool]]) -> Box | None:
-    for frame, _ in frames:
-        if frame.grown(2.0).covers(box) > 0.98 and frame.area > 1.02 * box.area:
-            return frame
-    return None
+def _frame_of(box: Box, frames: Sequence[tuple[Box, bool]], others: Sequence[Box]) -> Box | None:
+    """Return the largest frame around a seed that is not much larger and has no other seed in it."""
+    best = None
+    for frame, _ in frames:  # smallest first
+        if frame.area > 6 * box.area and best is not None:
+            break
+        holds = frame.grown(2.0).covers(box) > 0.98 and frame.area > 1.02 * box.area
+        if holds and not any(frame.covers(other) > 0.5 for other in others):
+            best = frame
+    return best
 
 
 # ----------------------------------------------------------------------------------------------------------- seeds
@@ -169,6 +182,9 @@ def _seeds(page: PagePrimitives, marks: Sequence[Mark], frames: Sequence[tuple[B
             second = marks[j]
             if find(i) == find(j):
                 continue
+            homes = [_home(mark.box, white) for mark in (first, second)]
+            if homes[0] is not None and homes[1] is not None and homes[0].iou(homes[1]) < 0.1:
+                continue
             together = first.box.grown(4.0).overlap(second.box) > 0
             if not together:
                 together = any(_stands_on(first.box, axis) and _stands_on(second.box, axis) for axis in axes)
@@ -186,9 +202,16 @@ def _seeds(page: PagePrimitives, marks: Sequence[Mark], frames: Sequence[tuple[B
     seeds = []
     for group in groups.values():
         box = Box.around(mark.box for mark in group)
-        seeds.append(_Seed(group, box, box, _frame_of(box, frames)))
+        seeds.append(_Seed(group, box, box))
+    for seed in seeds:
+        seed.frame = _frame_of(seed.box, frames, [other.box for other in seeds if other is not seed])
     seeds.sort(key=lambda seed: (seed.box.y0, seed.box.x0))
     return seeds
+
+
+def _home(box: Box, frames: Sequence[Box]) -> Box | None:
+    """Return the smallest of the frames (smallest first) that a box stands in."""
+    return next((frame for frame in frames if frame.covers(box) > 0.95), None)
 
 
 def _stands_on(box: Box, axis: Box) -> bool:
@@ -258,6 +281,7 @@ def _grow_over_text(
     lines: Sequence[Line],
     prose: Sequence[bool],
     blocked: Sequence[Box],
+    reach: float,
 ) -> None:
     others = [other.box for other in seeds if other is not seed]
     candidates = []
@@ -270,7 +294,7 @@ def _grow_over_text(
             if numbered_caption(line.text) or is_source_note(line.text) or (prose[index] and not line.bold):
                 continue
             own = _distance(seed.box, box)
-            if own > 60 or any(_distance(other, box) < own for other in others):
+            if own > 150 or any(_distance(other, box) < own for other in others):
                 continue
             if seed.frame is not None and seed.frame.grown(2.0).covers(box) < 0.7:
                 continue
@@ -280,6 +304,11 @@ def _grow_over_text(
         for shape in page.shapes
         if shape[3] - shape[1] <= THIN + 0.5 and shape[2] - shape[0] > 1.35 * seed.box.width
     ]
+    rows: dict[int, int] = {}  # how many labels stand in a row under the chart
+    for index in candidates:
+        line = lines[index]
+        if line.x0 >= seed.core.x0 - 0.1 * seed.core.width and line.x1 <= seed.core.x1 + 0.1 * seed.core.width:
+            rows[line.row] = rows.get(line.row, 0) + len(line.words)
     taken: set[int] = set()
     for _ in range(6):
         before = seed.box
@@ -287,7 +316,7 @@ def _grow_over_text(
             if index in taken:
                 continue
             line = lines[index]
-            if not _belongs(seed, line, prose[index]):
+            if not _belongs(seed, line, prose[index], reach, rows.get(line.row, 0)):
                 continue
             if _rule_between(rules, seed.box, line):
                 continue
@@ -301,7 +330,16 @@ def _grow_over_text(
     seed.lines = sorted(taken)
 
 
-def _belongs(seed: _Seed, line: Line, running: bool) -> bool:
+def _belongs(seed: _Seed, line: Line, running: bool, reach: float, in_row: int) -> bool:
+    """Tell whether a line is a label, a legend or a title of the chart, by where it stands.
+
+    Args:
+        seed: the chart as grown so far.
+        line: the line.
+        running: whether it is running text.
+        reach: how far the chart reaches now, 1 for all the way.
+        in_row: words of the line's row within the chart's width; category labels come in rows.
+    """
     box, core = seed.box, seed.core
     text = line.box
     if box.covers(text) > 0.5:
@@ -313,17 +351,97 @@ def _belongs(seed: _Seed, line: Line, running: bool) -> bool:
     beside = max(text.x0 - box.x1, box.x0 - text.x1)
     slack = 0.12 * core.width + 12
     within = text.x0 >= box.x0 - slack and text.x1 <= box.x1 + slack
+    legend = _is_legend(line)
     if below > -0.5 * size and within:
-        return not running and below <= 1.7 * size and text.y1 <= core.y1 + max(70.0, 0.5 * core.height)
+        far = 3.6 if in_row >= 3 or legend else 1.7
+        return not running and below <= far * size * reach and text.y1 <= core.y1 + max(70.0, 0.5 * core.height)
     if above > -0.5 * size and within:
         if running and not line.bold:
             return False
-        return above <= 1.8 * size and text.y0 >= core.y0 - max(60.0, 0.4 * core.height)
+        far = 10.0 * size + 0.5 * core.height if legend else 1.8 * size
+        return above <= far * reach and text.y0 >= core.y0 - max(120.0, 1.0 * core.height)
     if beside > -0.5 * size and text.y0 >= box.y0 - size and text.y1 <= box.y1 + size:
-        reach = 3.0 * size if seed.marks[0].kind != "wedges" else 5.0 * size
+        far = 5.0 * size if seed.marks[0].kind == "wedges" else 3.0 * size
         widest = 0.7 * core.width + 20
-        return not running and beside <= reach and line.x1 - line.x0 <= widest
+        return not running and beside <= far * reach and line.x1 - line.x0 <= widest
     return False
+
+
+def _is_legend(line: Line) -> bool:
+    """Tell a line that explains colours: a word of it is a square, a disc or a dash in the colour of a series."""
+    signs = sum(1 for word in line.words[:-1] if word.text in _SERIES_SIGNS)
+    return signs >= 2 or (signs == 1 and len(line.words) <= 6)
+
+
+def _with_title_rule(page: PagePrimitives, seed: _Seed, lines: Sequence[Line]) -> Box:
+    """Grow up to a rule as wide as the chart that stands over it with nothing between: a title stands on it."""
+    box, core = seed.box, seed.core
+    best: Box | None = None
+    for shape in page.shapes:
+        if shape[3] - shape[1] > THIN or shape[2] - shape[0] < 0.7 * box.width or shape[3] > box.y0:
+            continue
+        slack = 0.12 * box.width
+        if abs(shape[0] - box.x0) > slack or abs(shape[2] - box.x1) > slack:
+            continue
+        if box.y0 - shape[3] < 0.6 * core.height + 30 and (best is None or shape[1] > best.y0):
+            best = shape.box
+    if best is None:
+        return box
+    between = Box(box.x0, best.y1, box.x1, box.y0)
+    if any(between.overlap(line.box) > 0.3 * line.box.area for line in lines):
+        return box
+    return Box.around((box, best))
+
+
+def _add_title(
+    page: PagePrimitives,
+    seed: _Seed,
+    seeds: Sequence[_Seed],
+    lines: Sequence[Line],
+    prose: Sequence[bool],
+    blocked: Sequence[Box],
+) -> None:
+    """Grow over the title right above the chart or its frame: a bold or large line, with a subtitle under it.
+
+    Lines are followed upwards while they stand close and within the chart's width; what is taken ends with the last
+    bold one. Without a bold one a single short line is taken.
+    """
+    top = seed.box.y0
+    if seed.frame is not None and seed.frame.y0 < top and seed.frame.area < 4 * seed.box.area:
+        top = seed.frame.y0
+    left, right = seed.box.x0, seed.box.x1
+    if seed.frame is not None and seed.frame.area < 4 * seed.box.area:
+        left, right = min(left, seed.frame.x0), max(right, seed.frame.x1)
+    others = [other.box for other in seeds if other is not seed]
+    rules = [shape for shape in page.shapes if shape[3] - shape[1] <= THIN + 0.5 and shape[2] - shape[0] > 30]
+    stack: list[Line] = []
+    above = sorted(
+        (line for line in lines if line.upright and line.y1 <= top + 0.5 * line.size and line.y0 > top - 120),
+        key=lambda line: -line.y1,
+    )
+    inside = [line for line in above if line.x0 >= left - 12 and line.x1 <= right + 12]
+    for line in inside:
+        if top - line.y1 > 1.6 * line.size or len(stack) == 6:
+            break
+        if numbered_caption(line.text) or is_source_note(line.text):
+            break
+        if any(
+            rule[1] >= line.y1 - 2 and rule[3] <= top + 2 and rule[0] < line.x1 and rule[2] > line.x0 for rule in rules
+        ):
+            break
+        if any(box.covers(line.box) > 0.3 for box in (*others, *blocked)):
+            break
+        stack.append(line)
+        top = min(top, line.y0)
+    last = max((place for place, line in enumerate(stack) if line.bold), default=-1)
+    if last < 0 and stack and text_length(stack[0].text) <= 9 and not prose[lines.index(stack[0])]:
+        last = 0
+        if len(stack) > 1 and not stack[0].bold and abs(stack[1].size - stack[0].size) < 0.3:
+            last = -1  # the last line of a paragraph
+    running = sum(1 for line in stack[: last + 1] if not line.bold)
+    if last < 0 or running > 3:
+        return
+    seed.box = Box.around((seed.box, *(line.box for line in stack[: last + 1])))
 
 
 def _rule_between(rules: Sequence[tuple[float, ...]], box: Box, line: Line) -> bool:
