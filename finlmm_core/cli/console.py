@@ -110,10 +110,9 @@ def print_summary(summary: RunSummary) -> None:
         table.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
     for name, step in summary.steps.items():
         record = step.record
-        out = "\n".join(f"{value:>7,} {label}" for label, value in record.counts.items())
-        dropped = "\n".join(
-            f"{value:>7,} {label}" for label, value in sorted(record.rejections.items(), key=lambda item: -item[1])
-        )
+        out = "\n".join(f"{value:,} {label}" for label, value in record.counts.items())
+        by_number = sorted(record.rejections.items(), key=lambda item: (-item[1], item[0]))
+        dropped = "\n".join(f"{value:,} {label}" for label, value in by_number)
         seconds = f"{step.seconds:,.1f}" if step.worked_on else "kept"
         table.add_row(name, f"{record.inputs:,}", Text(out), Text(dropped), seconds)
     console.print(table)

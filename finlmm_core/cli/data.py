@@ -164,7 +164,11 @@ def synth(
 
     summary = make_reports(out, count=count, seed=seed)
     if not quiet:
-        typer.echo(summary.describe())
+        typer.echo(
+            f"{summary.reports} reports of {summary.companies} companies ({summary.chinese} in Chinese) in {out}: "
+            f"{summary.pages} pages, {summary.charts} charts, {summary.tables} tables, "
+            f"{summary.scanned_pages} scanned pages; truth.json has every box and cell"
+        )
 
 
 def _overrides(

@@ -39,11 +39,12 @@ def _parse_step(config: RunConfig, plugins: Plugins) -> ParseStep:
     parser = plugins.create("parser", config.parse.parser, "parse.parser")
     assert isinstance(parser, Parser)
     parser.check()
-    ocr = None
+    ocr: OcrEngine | None = None
     if config.parse.ocr is not None:
-        ocr = plugins.create("ocr", config.parse.ocr, "parse.ocr")
-        assert isinstance(ocr, OcrEngine)
-        ocr.check()
+        engine = plugins.create("ocr", config.parse.ocr, "parse.ocr")
+        assert isinstance(engine, OcrEngine)
+        engine.check()
+        ocr = engine
     fingerprint = {
         "parser": plugins.describe("parser", parser),
         "ocr": plugins.describe("ocr", ocr) if ocr is not None else "none",
