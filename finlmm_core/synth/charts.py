@@ -150,7 +150,8 @@ def _axes_chart(figure: Any, painter: _Painter, edges: tuple[float, float, float
     bottom, right, top = edges
     labels = [_number(max((abs(v) for row in spec.values for v in row), default=0) * 1.4, spec)]
     left = 10 + _longest(labels, look) if spec.kind != "hbar" else 12 + _longest(spec.categories, look)
-    below = bottom + look.size * 1.9
+    lines = 1 if spec.kind == "hbar" else max(name.count("\n") + 1 for name in spec.categories)
+    below = bottom + look.size * (0.7 + 1.2 * lines)
     if spec.kind == "combo":
         right -= 26
     axes = figure.add_axes((left / width, below / height, (right - left) / width, (top - 5 - below) / height))

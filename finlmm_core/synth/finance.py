@@ -87,7 +87,7 @@ def build_history(rng: random.Random, company: Company, first: int, last: int) -
     region_weights = [rng.uniform(0.4, 2.6) for _ in company.regions]
     cost_share = rng.uniform(0.42, 0.7)
     margins = {name: rng.uniform(0.08, 0.3) for name in company.segments}
-    shares = int(base / company.unit.ticks * company.unit.scale / rng.uniform(15, 120) / 1000) + 1  # thousands
+    shares = int(4 * base / company.unit.ticks * company.unit.scale / rng.uniform(15, 120) / 1000) + 1  # thousands
     payout, tax_rate = rng.uniform(0.15, 0.45), rng.uniform(0.17, 0.26)
     staff = rng.uniform(2.0, 9.0)
     shape = [rng.uniform(0.9, 1.15) for _ in range(4)]

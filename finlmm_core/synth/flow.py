@@ -216,6 +216,8 @@ class Flow:
         self.y = max(self.y, self._deepest)
         if self.room() < max(least, height or 0.0):
             self.new_page(count)
+        elif self.y > self.top + 1:
+            self.y += self.look.size
         self._columns = count
         self.page.columns = max(self.page.columns, count)
         self.column = 0
@@ -230,7 +232,7 @@ class Flow:
         look = self.look
         size = look.size * {1: 2.0, 2: 1.4, 3: 1.1}[level]
         lines = wrap(text, look.display.bold, size, self.column_width)
-        self.need(len(lines) * size * 1.25 + {1: 150, 2: 90, 3: 60}[level])
+        self.need(len(lines) * size * 1.25 + {1: 110, 2: 90, 3: 80}[level])
         if self.y > self._region_top + 1:
             self.y += size * 0.75
         boxes = []

@@ -87,9 +87,11 @@ def _plan(count: int, seed: int, chinese: float) -> list[_Plan]:
         while True:
             company, phrases, sector, units = _invent(seed, key, language)
             key += 1
-            if company.slug not in names or key > 5000:
+            first = company.slug.split("_")[0]
+            # One name, one company, until all names are taken.
+            if first not in names or (len(names) >= len(phrases.names) // 2 and company.slug not in names):
                 break
-        names.add(company.slug)
+        names.update((first, company.slug))
         chinese_reports += years if language == "zh" else 0
         plans.extend(_Plan(company, last - back, phrases, sector, units) for back in range(years))
     return plans[:count]

@@ -221,7 +221,7 @@ class ReportMaker:
     def _overview(self) -> None:
         flow, voice = self.flow, self.voice
         now, before = self.exhibits.book(), self.exhibits.book(1)
-        flow.columns(1, 300)
+        flow.columns(1, 200)
         flow.heading(voice.label("h_overview"))
         self._tell(voice.statement(voice.label("revenue"), "revenue", now, before, now.revenue, before.revenue))
         self._table("t_results", self.exhibits.results())
@@ -234,7 +234,7 @@ class ReportMaker:
     def _overview_with_charts(self) -> None:
         flow, voice = self.flow, self.voice
         now, before = self.exhibits.book(), self.exhibits.book(1)
-        flow.columns(1, 300)
+        flow.columns(1, 200)
         flow.heading(voice.label("h_overview"))
         self._tell(voice.statement(voice.label("revenue"), "revenue", now, before, now.revenue, before.revenue))
         self._table("t_results", self.exhibits.results())
@@ -302,7 +302,7 @@ class ReportMaker:
     def _costs(self) -> None:
         flow, voice = self.flow, self.voice
         now, before = self.exhibits.book(), self.exhibits.book(1)
-        flow.columns(1, 240)
+        flow.columns(1, 150)
         flow.heading(voice.label("h_costs"), self.rng.choice([1, 2]))
         for key in ("research", "selling", "admin"):
             self._tell(voice.statement(voice.label(key), "expense", now, before, now.income[key], before.income[key]))
@@ -325,7 +325,7 @@ class ReportMaker:
     def _liquidity(self) -> None:
         flow, voice = self.flow, self.voice
         now, before = self.exhibits.book(), self.exhibits.book(1)
-        flow.columns(1, 260)
+        flow.columns(1, 150)
         flow.heading(voice.label("h_liquidity"))
         self._tell(
             voice.statement(
