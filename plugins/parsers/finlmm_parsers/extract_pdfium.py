@@ -35,6 +35,8 @@ _MOST_OBJECTS = 20_000
 _SEGMENTS_LOOKED_AT = 12
 #: Paths thinner than this, in points, are rules and ticks: nothing more is asked of them.
 _THIN = 2.0
+#: Paths of rectangles with more segments than this are not taken apart.
+_PIECE_SEGMENTS = 1000
 #: Paths longer than this, in points, are cut to their clip paths; clip paths with more segments are passed over.
 _LARGE = 60.0
 _CLIP_SEGMENTS = 64
@@ -151,8 +153,10 @@ class PdfiumFile:
                     rasters.append(raster)
             else:
                 shape = self._shape(kind, painted, matrix)
-                if shape is not None:
-                    shapes.append(shape)
+                if shape is None:
+                    continue
+                pieces = self._pieces(painted, matrix, shape) if shape.segments > 7 and shape.fill is not None else []
+                shapes += pieces or [shape]
         return PagePrimitives(number, width, height, words, shapes, rasters, "layer" if words else "none")
 
     def _to_shown(self, handle: int) -> Affine:
@@ -346,6 +350,42 @@ class PdfiumFile:
                 slanted = index > 0 and kind == pdfium.LINE_TO and abs(x - last_x) > 0.5 and abs(y - last_y) > 0.5
         return False, slanted
 
+    def _pieces(self, painted: int, matrix: Affine, shape: Shape) -> list[Shape]:
+        """Return the rectangles of a filled path that is made of nothing else, [] for other paths.
+
+        Office programs paint all bars of a series, and some all shaded cells of a column, as one path.
+        """
+        if shape.curved or not 8 <= shape.segments <= _PIECE_SEGMENTS:
+            return []
+        lib, at = self._lib, self._float_at
+        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
+        outlines: list[list[tuple[float, float]]] = []
+        for index in range(shape.segments):
+            segment = get(painted, index)
+            kind = kind_of(segment)
+            if kind == pdfium.BEZIER_TO:
+                return []
+            if kind == pdfium.MOVE_TO:
+                if outlines and not _is_rectangle(outlines[-1]):
+                    return []
+                outlines.append([])
+            elif not outlines:
+                return []
+            point_of(segment, at, at + 4)
+            outlines[-1].append((self._floats[0], self._floats[1]))
+        if len(outlines) < 2 or not _is_rectangle(outlines[-1]):
+            return []
+        if lib.FPDFPageObj_GetMatrix(painted, at):
+            matrix = matrix.after(Affine(*self._floats[0:6]))
+        pieces = []
+        for outline in outlines:
+            xs, ys = [point[0] for point in outline], [point[1] for point in outline]
+            x0, y0, x1, y1 = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
+            x0, y0, x1, y1 = max(x0, shape.x0), max(y0, shape.y0), min(x1, shape.x1), min(y1, shape.y1)  # the clip
+            if x1 > x0 and y1 > y0:
+                pieces.append(Shape(x0, y0, x1, y1, 5, False, shape.fill, shape.stroke, shape.line_width))
+        return pieces
+
     def _clipped(
         self, painted: int, matrix: Affine, bounds: tuple[float, float, float, float]
     ) -> tuple[float, float, float, float] | None:
@@ -424,6 +464,19 @@ class PdfiumFile:
         finally:
             lib.FPDFBitmap_Destroy(bitmap)
         return PillowImage.frombuffer("RGB", (width, height), pixels, "raw", "BGR", stride, 1)
+
+
+def _is_rectangle(outline: list[tuple[float, float]]) -> bool:
+    """Tell whether four or five points (the last may be the first again) are the corners of an upright rectangle."""
+    if len(outline) == 5 and outline[4] == outline[0]:
+        outline = outline[:4]
+    if len(outline) != 4:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = outline
+    small = 0.001 * (abs(ax - cx) + abs(ay - cy))
+    first = abs(ax - bx) <= small and abs(by - cy) <= small and abs(cx - dx) <= small and abs(dy - ay) <= small
+    second = abs(ay - by) <= small and abs(bx - cx) <= small and abs(cy - dy) <= small and abs(dx - ax) <= small
+    return first or second
 
 
 def _open(path: Path):  # type: ignore[no-untyped-def]  # pypdfium2 has no types

@@ -41,7 +41,10 @@ class Word(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """One painted path: its bounds, what it is made of, and its colours as 0xRRGGBB (None where not painted)."""
+    """One painted path: its bounds, what it is made of, and its colours as 0xRRGGBB (None where not painted).
+
+    A filled path of several upright rectangles and nothing else comes as one shape a rectangle.
+    """
 
     x0: float
     y0: float
