@@ -45,7 +45,9 @@ def draw(lines: list[str], tint: int) -> Image.Image:
     pen = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
         pen.text((10, 15 + 30 * number), line, fill=(0, 0, 0))
-        pen.rectangle((300, 15 + 30 * number, 310 + (tint * 7 + number * 31) % 100, 27 + 30 * number), fill=(40, 90, 160))
+        pen.rectangle(
+            (300, 15 + 30 * number, 310 + (tint * 7 + number * 31) % 100, 27 + 30 * number), fill=(40, 90, 160)
+        )
     return image
 
 
@@ -60,7 +62,9 @@ def report(store: ImageStore, company: str, year: int, figures: int = 6, prefix:
     for number in range(figures):
         rows = SUBJECTS[number % len(SUBJECTS)]
         values = [[_number(company, row, year), _number(company, row, year - 1)] for row in rows]
-        lines = [f"in millions {year} {year - 1}"] + [f"{row} {a:,} {b:,}" for row, (a, b) in zip(rows, values, strict=True)]
+        lines = [f"in millions {year} {year - 1}"] + [
+            f"{row} {a:,} {b:,}" for row, (a, b) in zip(rows, values, strict=True)
+        ]
         figure_id = content_id(document_id, number)
         box = Box(72, 120, 520, 260)
         made.append(

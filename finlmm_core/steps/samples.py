@@ -191,8 +191,8 @@ class _Step:
     def run(self, corpus: Iterable[DocumentRecord]) -> SamplesSummary:
         candidates = self.read(corpus)
         self.split(candidates)
-        candidates = without_duplicates(candidates, self.config, self.reject)
         candidates = without_leaks(candidates, self.index, self.config, self.seed, self.reject)
+        candidates = without_duplicates(candidates, self.config, self.reject)
         chosen: dict[SampleKind, list[Candidate]] = {
             "contrastive": [c for c in candidates if c.figure is not None],
             "text": [

@@ -70,17 +70,20 @@ class _Few:
     def __init__(self, most: int, seed: int) -> None:
         self._most = most
         self._seed = seed
-        self._heap: list[tuple[float, str, Any]] = []
+        self._heap: list[tuple[float, int, Any]] = []
+        self._offered = 0
 
     def offer(self, name: str, item: Any) -> None:
         rank = -unit("example", self._seed, name)
+        self._offered += 1  # settles equal ranks, so that items are never compared
+        entry = (rank, -self._offered, item)
         if len(self._heap) < self._most:
-            heapq.heappush(self._heap, (rank, name, item))
-        elif self._heap and (rank, name) > self._heap[0][:2]:
-            heapq.heapreplace(self._heap, (rank, name, item))
+            heapq.heappush(self._heap, entry)
+        elif self._heap and entry[:2] > self._heap[0][:2]:
+            heapq.heapreplace(self._heap, entry)
 
     def items(self) -> list[Any]:
-        return [item for _, _, item in sorted(self._heap, key=lambda entry: (-entry[0], entry[1]))]
+        return [item for _, _, item in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
 
 def gather(data: ReportInput) -> Gathered:
@@ -94,7 +97,9 @@ def gather(data: ReportInput) -> Gathered:
     def reject(item: Rejected, example: Row) -> None:
         found.rejections[item.step][item.reason] += 1
         key = (item.step, item.reason)
-        few.setdefault(key, _Few(data.config.rejected, data.seed)).offer(f"{item.item_id} {item.detail}", example)
+        few.setdefault(key, _Few(data.config.rejected, data.seed)).offer(
+            f"{item.item_id} {item.detail} {example.get('report')}", example
+        )
 
     for item in data.rejected:
         reject(item, {"id": item.item_id, "detail": item.detail})
