@@ -21,18 +21,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: How far two colours must be apart (largest difference of a channel) to count as two.
-COLOUR_STEP = 28
+COLOUR_STEP = 18
+#: How far a pixel may be from its main colour: pictures are stored with loss.
+COLOUR_NOISE = 24
 #: A colour that covers less of the page than this is no colour of a drawing but an edge between two.
 LEAST_SHARE = 0.0004
 #: Main colours looked at; designed pages have about ten.
-MOST_COLOURS = 24
+MOST_COLOURS = 32
 #: Patches smaller than this in both directions, in points, are specks.
 SMALLEST = 4.0
-#: A line is at most so thick, in points, and at least so many times longer than thick.
+#: Share of its bounds that a patch covers to count as a rectangle.
+SOLID_SHARE = 0.85
+#: A straight line is at most so thick, in points.
 THICKEST_LINE = 3.0
-LINE_ASPECT = 8.0
-#: Patches up to so thick, in pixels, may be the blurred edge between two others.
-THICKEST_EDGE = 4.0
+#: Patches thinner than this, in pixels, are lines, or blurred edges between two others.
+THICKEST_EDGE = 4
+#: Pixels over which the edge of a patch is blurred (JPEG stores colours at half the resolution).
+BLUR = 4
+#: How far a line's colour must be from what it is drawn on.
+LINE_CONTRAST = 28
+#: Edges closer than this, in points, that were one line before they were pixels.
+SNAP = 1.2
 #: Side of the cells, in points, in which photographs are looked for; how many colours (of 4,096) a lively cell has at
 #: least; the share of a photograph's cells in which not even four colours make up most; its least side in points.
 PHOTO_CELL = 6.0
@@ -57,13 +66,17 @@ def shapes_of_picture(
     photographs, in_photograph = _photographs(wiped, points_per_pixel)
     labels[in_photograph] = -1
     paper = int(np.argmax(share))
-    shapes: list[tuple[int, int, Shape]] = []
+    solid = np.where(labels == paper, np.int8(paper), np.int8(-1))
+    found: list[tuple[int, int, Shape]] = []
     for index, colour in enumerate(palette):
         if index != paper:
-            shapes += _patches(labels, index, colour, points_per_pixel)
+            found += _patches(labels, index, colour, points_per_pixel, solid)
+    found = _aligned(found)
+    ink = _line_work(solid, len(palette)) & ~in_photograph
+    found += _strokes(ink, wiped, solid, palette, points_per_pixel)
     # Painting order: large things first, as a page is painted; ties by place.
-    shapes.sort(key=lambda entry: (-entry[0], entry[1]))
-    return [shape for _, _, shape in shapes], photographs
+    found.sort(key=lambda entry: (-entry[0], entry[1]))
+    return [shape for _, _, shape in found], photographs
 
 
 def _without_text(pixels: NDArray[np.uint8], words: Sequence[Word], points: float) -> NDArray[np.uint8]:
@@ -123,7 +136,7 @@ def _nearest(pixels: NDArray[np.uint8], palette: NDArray[np.int16]) -> NDArray[n
         np.int16
     )
     distance = np.abs(cube[:, None] - palette[None]).max(axis=2)
-    table = np.where(distance.min(axis=1) <= COLOUR_STEP + 4, distance.argmin(axis=1), -1).astype(np.int8)
+    table = np.where(distance.min(axis=1) <= COLOUR_NOISE, distance.argmin(axis=1), -1).astype(np.int8)
     parts = (pixels >> 3).astype(np.int32)
     return table[(parts[..., 0] << 10) | (parts[..., 1] << 5) | parts[..., 2]]
 
@@ -164,9 +177,12 @@ def _photographs(pixels: NDArray[np.uint8], points: float) -> tuple[list[Raster]
 
 
 def _patches(
-    labels: NDArray[np.int8], index: int, colour: NDArray[np.int16], points: float
+    labels: NDArray[np.int8], index: int, colour: NDArray[np.int16], points: float, solid: NDArray[np.int8]
 ) -> list[tuple[int, int, Shape]]:
-    """Return the connected patches of one colour as shapes, each with its area and its place for sorting."""
+    """Return the connected patches of one colour that are thicker than a line, each with its area and its place.
+
+    Their pixels are marked in ``solid``; what is left unmarked at the end is drawn in lines.
+    """
     import cv2
 
     count, labelled, stats, _ = cv2.connectedComponentsWithStats((labels == index).astype(np.uint8), connectivity=8)
@@ -174,49 +190,130 @@ def _patches(
     shapes = []
     for number in range(1, count):
         x, y, w, h, area = (int(value) for value in stats[number])
-        long, short = max(w, h) * points, min(w, h) * points
-        if long < SMALLEST or area < 6:
+        if min(w, h) < THICKEST_EDGE or area < 4 * THICKEST_EDGE:
+            continue
+        patch = labelled[y : y + h, x : x + w] == number
+        filled = area / (w * h)
+        if filled < SOLID_SHARE and _thickness(patch.astype(np.uint8), area) < THICKEST_EDGE:
+            continue
+        solid[y : y + h, x : x + w][patch] = index
+        if max(w, h) * points < SMALLEST:
             continue
         box = _points(x, y, x + w, y + h, points)
-        filled = area / (w * h)
-        patch = (labelled[y : y + h, x : x + w] == number).astype(np.uint8)
-        thickness = min(w, h) if filled >= 0.85 else _thickness(patch, area)
-        if thickness <= THICKEST_EDGE and _is_edge(labels, patch, index, x, y):
-            continue
-        if filled >= 0.6 and short <= THICKEST_LINE:
-            if long < LINE_ASPECT * short and long < 3 * SMALLEST:
-                continue
-            shape = Shape(*box, segments=5, curved=False, fill=paint, stroke=None)
-        elif filled >= 0.85:
-            shape = Shape(*box, segments=5, curved=False, fill=paint, stroke=None)
-        elif short < SMALLEST:
-            continue
-        elif thickness * points <= THICKEST_LINE and long > 10 * thickness * points:
-            width = round(thickness * points, 2)
-            shape = Shape(*box, segments=8, curved=True, fill=None, stroke=paint, line_width=width, diagonal=True)
-        else:
-            shape = Shape(*box, segments=8, curved=True, fill=paint, stroke=None)
+        shape = Shape(
+            *box, segments=5 if filled >= SOLID_SHARE else 8, curved=filled < SOLID_SHARE, fill=paint, stroke=None
+        )
         shapes.append((area, y * labels.shape[1] + x, shape))
     return shapes
 
 
-def _is_edge(labels: NDArray[np.int8], patch: NDArray[np.uint8], index: int, x: int, y: int) -> bool:
-    """Tell a blurred edge between two colours from a line: a line has the same colour on both its sides."""
+def _aligned(found: list[tuple[int, int, Shape]]) -> list[tuple[int, int, Shape]]:
+    """Set edges and thicknesses of rectangles that are nearly equal equal: bars of one chart differ by their blur."""
+    boxes = [i for i, (_, _, shape) in enumerate(found) if not shape.curved]
+    edges = np.array([found[i][2][:4] for i in boxes])
+    if len(edges) < 2:
+        return found
+    for side in range(4):
+        edges[:, side] = _snapped(edges[:, side], SNAP)
+    for low in (0, 1):
+        thickness = edges[:, low + 2] - edges[:, low]
+        middle = (edges[:, low + 2] + edges[:, low]) / 2
+        alike = _snapped(thickness, SNAP)
+        changed = np.abs(alike - thickness) > 1e-9
+        # The end that others share stays where it is; else the middle does.
+        shared = [(np.abs(edges[:, side, None] - edges[None, :, side]) < 1e-9).sum(axis=1) for side in (low, low + 2)]
+        start = np.where(
+            shared[0] > 1, edges[:, low], np.where(shared[1] > 1, edges[:, low + 2] - alike, middle - alike / 2)
+        )
+        ends_differ = (shared[0] > 1) & (shared[1] > 1)
+        move = changed & ~ends_differ
+        edges[:, low] = np.where(move, start, edges[:, low])
+        edges[:, low + 2] = np.where(move, start + alike, edges[:, low + 2])
+    result = list(found)
+    for i, box in zip(boxes, edges, strict=True):
+        area, place, shape = found[i]
+        x0, y0, x1, y1 = (round(float(value), 2) for value in box)
+        result[i] = (area, place, shape._replace(x0=x0, y0=y0, x1=x1, y1=y1))
+    return result
+
+
+def _snapped(values: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    """Replace values that lie within ``reach`` of the first of their group by the group's median."""
+    order = np.argsort(values, kind="stable")
+    result = values.copy()
+    group: list[int] = []
+    for index in [*order.tolist(), -1]:
+        if index >= 0 and (not group or values[index] - values[group[0]] <= reach):
+            group.append(index)
+            continue
+        result[group] = np.median(values[group])
+        group = [index]
+    return result
+
+
+def _line_work(solid: NDArray[np.int8], colours: int) -> NDArray[np.bool_]:
+    """Return the pixels that belong to lines: in no patch, and not the blurred edge where two patches meet."""
     import cv2
 
-    pad = 4
-    height, width = labels.shape
+    meeting = np.zeros(solid.shape, dtype=np.uint8)
+    for index in range(colours):
+        mask = (solid == index).astype(np.uint8)
+        if mask.any():
+            meeting += cv2.dilate(mask, np.ones((2 * BLUR + 1, 2 * BLUR + 1), np.uint8))
+    return (solid < 0) & (meeting <= 1)
+
+
+def _strokes(
+    ink: NDArray[np.bool_],
+    pixels: NDArray[np.uint8],
+    solid: NDArray[np.int8],
+    palette: NDArray[np.int16],
+    points: float,
+) -> list[tuple[int, int, Shape]]:
+    """Return connected lines, each with its area and its place: straight ones as thin rectangles, others as strokes."""
+    import cv2
+
+    count, labelled, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    shapes = []
+    for number in range(1, count):
+        x, y, w, h, area = (int(value) for value in stats[number])
+        long, short = max(w, h) * points, min(w, h) * points
+        if long < 2 * SMALLEST or area < 8:
+            continue
+        patch = labelled[y : y + h, x : x + w] == number
+        colour = np.median(pixels[y : y + h, x : x + w][patch], axis=0).astype(int)
+        ground = _ground(solid, patch, x, y)
+        if ground is None or np.abs(palette[ground] - colour).max() < LINE_CONTRAST:
+            continue
+        paint = int(colour[0]) << 16 | int(colour[1]) << 8 | int(colour[2])
+        box = _points(x, y, x + w, y + h, points)
+        if short <= THICKEST_LINE and long >= 3 * short:
+            shape = Shape(*box, segments=5, curved=False, fill=paint, stroke=None)
+        else:
+            width = round(_thickness(patch.astype(np.uint8), area) * points, 2)
+            shape = Shape(*box, segments=8, curved=True, fill=None, stroke=paint, line_width=width, diagonal=True)
+        shapes.append((area, y * ink.shape[1] + x, shape))
+    return shapes
+
+
+def _ground(solid: NDArray[np.int8], patch: NDArray[np.bool_], x: int, y: int) -> int | None:
+    """Return the colour that a line is drawn on; None where its two sides differ: then it is a blurred edge."""
+    import cv2
+
+    pad = 6
+    height, width = solid.shape
     top, left = max(0, y - pad), max(0, x - pad)
     bottom, right = min(height, y + patch.shape[0] + pad), min(width, x + patch.shape[1] + pad)
     around = np.zeros((bottom - top, right - left), dtype=np.uint8)
     around[y - top : y - top + patch.shape[0], x - left : x - left + patch.shape[1]] = patch
-    near = cv2.dilate(around, np.ones((3, 3), np.uint8))
-    far = cv2.dilate(around, np.ones((2 * pad - 1, 2 * pad - 1), np.uint8))
-    seen = labels[top:bottom, left:right][(far == 1) & (near == 0)]
-    seen = seen[(seen >= 0) & (seen != index)]
+    beside = cv2.dilate(around, np.ones((2 * pad - 1, 2 * pad - 1), np.uint8))
+    seen = solid[top:bottom, left:right][(beside == 1) & (around == 0)]
+    seen = seen[seen >= 0]
     if not seen.size:
-        return True
-    return int(np.bincount(seen).max()) < 0.7 * seen.size
+        return None
+    counts = np.bincount(seen)
+    most = int(np.argmax(counts))
+    return most if counts[most] >= 0.75 * seen.size else None
 
 
 def _thickness(patch: NDArray[np.uint8], area: int) -> float:
