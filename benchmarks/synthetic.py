@@ -241,7 +241,8 @@ class Judge:
                 head = f"table {true.id}: {len(wrong)} cells wrong" if table else f"table {true.id}: no cells"
                 self.note(true.page, f"{head}: {'; '.join(wrong[:4])}")
             if table is not None and not prefix:
-                right = table.scale == true.table.scale and table.currency == true.table.currency
+                fair = (true.table.currency,) if true.table.currency_printed else (true.table.currency, None)
+                right = table.scale == true.table.scale and table.currency in fair
                 self.count("units", right)
                 if not right:
                     got, said = table, true.table

@@ -351,7 +351,7 @@ def _pie(figure: Any, painter: _Painter, edges: tuple[float, float, float, float
     values = spec.values[0]
     whole = sum(values)
     hole = {"width": 0.42} if spec.kind == "donut" else {}
-    wedges, _ = axes.pie(
+    _wedges, _ = axes.pie(
         values,
         colors=[look.palette[i % len(look.palette)] for i in range(len(values))],
         startangle=90,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from finlmm_core.synth.charts import ChartSpec
 from finlmm_core.synth.finance import Company, FiscalYear
 from finlmm_core.synth.tables import Cell, Heading, Row, TableSpec
 from finlmm_core.synth.truth import ChartType
 from finlmm_core.synth.wording import Voice
+
+_CURRENCY = re.compile(r"[$€£]|dollar|euro|EUR|GBP|USD", re.IGNORECASE)
 
 
 class Exhibits:
@@ -45,7 +49,7 @@ class Exhibits:
         if money and self.unit_place == "stub":
             stub = unit if voice.zh else f"({unit})" if unit[0].islower() else unit
         if money and self.unit_place == "column" and signed:
-            last = [heading for heading in levels[-1]]
+            last = list(levels[-1])
             levels = [*levels, [Heading(voice.units.column if i < signed else "") for i in range(len(last))]]
             unit = voice.units.column
         if self.signs and signed:
@@ -57,6 +61,7 @@ class Exhibits:
             unit=unit,
             scale=self.company.unit.scale if money else 1,
             currency=self.company.unit.currency if money else None,
+            currency_printed=voice.zh or self.signs or bool(_CURRENCY.search(unit)),
             text_columns=text_columns,
         )
 

@@ -1,7 +1,7 @@
 """Invented companies with books that add up.
 
-Amounts are whole numbers of *ticks*, the smallest printed step of the company's reports (a million dollars, ten thousand
-yuan ...), so that what is printed adds up exactly. A company's history does not depend on the year a report is about:
+Amounts are whole numbers of *ticks*, the smallest printed step of the company's reports (a million dollars, ten
+thousand yuan ...), so that what is printed adds up exactly. A company's history does not depend on the year a report is about:
 two reports of one company agree on the years that both show.
 """
 
@@ -186,7 +186,7 @@ def _close_books(
     intensity: dict[str, float],
     payout: float,
 ) -> None:
-    """Fill balance sheet and cash flow of a year so that assets equal liabilities plus equity and cash rolls forward."""
+    """Fill balance sheet and cash flow of a year: assets equal liabilities plus equity, and cash rolls forward."""
     revenue, income = record.revenue, record.income
     receivables = int(revenue * intensity["rec"] * rng.uniform(0.92, 1.08))
     inventories = int(income["cost"] * intensity["inv"] * rng.uniform(0.92, 1.08))

@@ -1,5 +1,7 @@
 """English wording of synthetic reports. All companies are invented."""
 
+# ruff: noqa: E501 - phrases are easier to read whole
+
 from __future__ import annotations
 
 from finlmm_core.synth.finance import MoneyUnit

@@ -1,16 +1,38 @@
 """Chinese wording of synthetic reports. All companies are invented. Fonts are cut to the characters of this file."""
 
+# ruff: noqa: E501 - phrases are easier to read whole
+
 from __future__ import annotations
 
 from finlmm_core.synth.finance import MoneyUnit
 from finlmm_core.synth.phrases import Phrases, Sector, UnitWords
 
 _NAMES = (
-    ("华岳", "huayue"), ("东澜", "donglan"), ("瑞恒", "ruiheng"), ("金禾", "jinhe"), ("北辰远", "beichenyuan"),
-    ("凌云峰", "lingyunfeng"), ("南浦", "nanpu"), ("长青桥", "changqingqiao"), ("天霖", "tianlin"), ("海拓", "haituo"),
-    ("明川", "mingchuan"), ("云栖谷", "yunxigu"), ("西岭", "xiling"), ("光启源", "guangqiyuan"), ("盛泽湖", "shengzehu"),
-    ("宏图", "hongtu"), ("安澜", "anlan"), ("新越", "xinyue"), ("中衡", "zhongheng"), ("晨曦", "chenxi"),
-    ("百川", "baichuan"), ("博远", "boyuan"), ("和泰", "hetai"), ("启明湾", "qimingwan"), ("润丰", "runfeng"),
+    ("华岳", "huayue"),
+    ("东澜", "donglan"),
+    ("瑞恒", "ruiheng"),
+    ("金禾", "jinhe"),
+    ("北辰远", "beichenyuan"),
+    ("凌云峰", "lingyunfeng"),
+    ("南浦", "nanpu"),
+    ("长青桥", "changqingqiao"),
+    ("天霖", "tianlin"),
+    ("海拓", "haituo"),
+    ("明川", "mingchuan"),
+    ("云栖谷", "yunxigu"),
+    ("西岭", "xiling"),
+    ("光启源", "guangqiyuan"),
+    ("盛泽湖", "shengzehu"),
+    ("宏图", "hongtu"),
+    ("安澜", "anlan"),
+    ("新越", "xinyue"),
+    ("中衡", "zhongheng"),
+    ("晨曦", "chenxi"),
+    ("百川", "baichuan"),
+    ("博远", "boyuan"),
+    ("和泰", "hetai"),
+    ("启明湾", "qimingwan"),
+    ("润丰", "runfeng"),
 )
 
 _SECTORS = (
@@ -65,10 +87,21 @@ _SECTORS = (
 )
 
 _UNITS = (
-    UnitWords(MoneyUnit(10_000, 2, "CNY", ""), ("单位：万元", "单位：人民币万元", "单位：万元 币种：人民币"), "万元", "万元", "{}万元"),
+    UnitWords(
+        MoneyUnit(10_000, 2, "CNY", ""),
+        ("单位：万元", "单位：人民币万元", "单位：万元 币种：人民币"),
+        "万元",
+        "万元",
+        "{}万元",
+    ),
     UnitWords(MoneyUnit(100_000_000, 2, "CNY", ""), ("单位：亿元", "单位：人民币亿元"), "亿元", "亿元", "{}亿元"),
-    UnitWords(MoneyUnit(1_000_000, 0, "CNY", ""), ("单位：百万元", "人民币百万元", "单位：人民币百万元"), "百万元", "百万元",
-              "{}百万元"),
+    UnitWords(
+        MoneyUnit(1_000_000, 0, "CNY", ""),
+        ("单位：百万元", "人民币百万元", "单位：人民币百万元"),
+        "百万元",
+        "百万元",
+        "{}百万元",
+    ),
     UnitWords(MoneyUnit(1_000, 0, "CNY", ""), ("人民币千元", "单位：千元"), "千元", "千元", "{}千元"),
 )
 
@@ -172,19 +205,37 @@ _LABELS: dict[str, tuple[str, ...]] = {
 
 _CAUSES: dict[str, tuple[str, ...]] = {
     "revenue+": (
-        "{customer}需求旺盛", "{product}销量增长", "新一代{product}上市", "产品价格上调", "销售网络进一步拓展",
-        "并购企业首次全年并表", "{product}市场份额提升", "{customer}订单恢复", "新增产能顺利释放", "产品结构持续优化",
+        "{customer}需求旺盛",
+        "{product}销量增长",
+        "新一代{product}上市",
+        "产品价格上调",
+        "销售网络进一步拓展",
+        "并购企业首次全年并表",
+        "{product}市场份额提升",
+        "{customer}订单恢复",
+        "新增产能顺利释放",
+        "产品结构持续优化",
     ),
     "revenue-": (
-        "{customer}需求疲软", "{product}价格下降", "{customer}去库存", "剥离部分低毛利业务", "{customer}订单推迟",
-        "{product}市场竞争加剧", "主要生产基地停产检修", "与{customer}的供货合同到期",
+        "{customer}需求疲软",
+        "{product}价格下降",
+        "{customer}去库存",
+        "剥离部分低毛利业务",
+        "{customer}订单推迟",
+        "{product}市场竞争加剧",
+        "主要生产基地停产检修",
+        "与{customer}的供货合同到期",
     ),
     "cost+": ("{input}价格上涨", "运输费用增加", "{product}产量增加", "人工成本上升", "新产线投产初期成本较高"),
     "cost-": ("{input}价格回落", "生产效率提升", "{product}产量减少", "老旧厂区关停", "{input}采购合同重新议价"),
     "margin+": ("产品提价幅度超过{input}涨幅", "高毛利{product}占比提升", "{input}成本下降", "精益生产成效显现"),
     "margin-": ("{input}成本上升", "低毛利{product}占比提升", "产能利用率下降", "对{customer}让利"),
     "expense+": (
-        "加大{product}的研发投入", "员工人数增加", "股权激励费用增加", "信息系统升级支出增加", "面向{customer}的推广活动增多",
+        "加大{product}的研发投入",
+        "员工人数增加",
+        "股权激励费用增加",
+        "信息系统升级支出增加",
+        "面向{customer}的推广活动增多",
         "并购企业费用并入",
     ),
     "expense-": ("严格控制人员编制", "绩效奖金减少", "降本增效措施见效", "大型研发项目结项", "差旅和咨询支出减少"),

@@ -17,7 +17,7 @@ from finlmm_core.synth.fonts import CHINESE_SANS, CHINESE_SERIF, LATIN_FAMILIES,
 from finlmm_core.synth.phrases import Phrases, Sector, UnitWords
 from finlmm_core.synth.scan import rotate_box, scan_page
 from finlmm_core.synth.sheet import Color
-from finlmm_core.synth.tables import TableLook, TableSpec
+from finlmm_core.synth.tables import TableLook, TableSpec, TableStyle
 from finlmm_core.synth.truth import TruthNoise
 from finlmm_core.synth.wording import Statement, Voice
 
@@ -48,7 +48,7 @@ def pick_report_look(company: Company, year: int) -> ReportLook:
         plot_font = ""
     wide = body.regular in ("DejaVuSans", "Vera", "DejaVuSerif")
     size = own.choice([8.5, 9.0]) if wide else own.choice([9.0, 9.5, 10.0])
-    style = own.choice(["filing", "filing", "ruled", "shaded", "open", "banded"])
+    style: TableStyle = own.choice(["filing", "filing", "ruled", "shaded", "open", "banded"])
     table = TableLook(
         style=style,
         family=table_family,
@@ -87,7 +87,7 @@ def pick_report_look(company: Company, year: int) -> ReportLook:
 
 
 def _hex(color: Color) -> str:
-    return "#" + "".join(f"{int(round(part * 255)):02x}" for part in color)
+    return "#" + "".join(f"{round(part * 255):02x}" for part in color)
 
 
 class ReportMaker:
@@ -355,7 +355,7 @@ class ReportMaker:
             if scanned:
                 scanned = False
                 flow.new_page()
-        
+
     def _prose(self, kind: str, heading: str, columns: int) -> None:
         flow = self.flow
         count = {"notes": 8, "risk": 6, "strategy": 4}.get(kind, 3)

@@ -44,7 +44,7 @@ def scan_page(sheet: Sheet, rng: random.Random, dpi: int = 150) -> Scan:
     angle = rng.choice([-1, 1]) * rng.uniform(0.15, 0.8)
     image = image.rotate(angle, resample=Image.Resampling.BILINEAR, fillcolor=255)
     image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.55)))
-    pixels = np.asarray(image, dtype=np.float32)
+    pixels: Any = np.asarray(image, dtype=np.float32)
     seeded = np.random.Generator(np.random.PCG64(rng.getrandbits(64)))
     paper = rng.uniform(238, 250)
     pixels = 20 + pixels * (paper - 20) / 255 + seeded.normal(0, rng.uniform(2, 6), pixels.shape).astype(np.float32)

@@ -52,6 +52,7 @@ class TableSpec:
     unit: str = ""
     scale: int = 1
     currency: str | None = None
+    currency_printed: bool = True
     text_columns: frozenset[int] = frozenset()  # columns (without the stub) of words, set left
 
 
@@ -294,6 +295,7 @@ def draw_table(plan: TablePlan, sheet: Sheet, x: float, y: float) -> tuple[Box, 
         unit=spec.unit,
         scale=spec.scale,
         currency=spec.currency,
+        currency_printed=spec.currency_printed,
     )
     return Box.around(ink).rounded(), truth
 
@@ -348,6 +350,8 @@ def _draw_body(
             rows.append((label, *(cell.printed for cell in row.cells)))
             cell_boxes.append(tuple(boxes))
             groups.append(group)
+            if row.kind == "total":
+                group = ""  # the total closes its section
         top += height
         bounds.append(top)
     if look.style == "filing" and spec.rows[-1].kind == "total":

@@ -39,10 +39,13 @@ class TruthTable(Frozen):
     rows: tuple[tuple[str, ...], ...]
     header_boxes: tuple[Box | None, ...] = Field(description="around the column's own heading lines, spanning included")
     cell_boxes: tuple[tuple[Box | None, ...], ...] = Field(description="same shape as rows; None where empty")
-    row_groups: tuple[str, ...] = Field(description="for each row the section label above it, '' where none")
+    row_groups: tuple[str, ...] = Field(
+        description="for each row the section it belongs to; '' where none, and below the section's total"
+    )
     unit: str = Field(default="", description="as printed, without brackets; '' where the table states none")
     scale: int = 1
-    currency: str | None = None
+    currency: str | None = Field(default=None, description="ISO 4217")
+    currency_printed: bool = Field(default=True, description="whether the table itself tells its currency")
 
 
 class TruthFigure(Frozen):

@@ -12,7 +12,7 @@ from finlmm_core.synth.fonts import FontFamily, text_width
 from finlmm_core.synth.sheet import ink_box, is_cjk
 
 
-class CanvasRenderer(RendererBase):  # type: ignore[misc]
+class CanvasRenderer(RendererBase):
     """Draws a figure of 72 dots an inch, so that a pixel is a point.
 
     With ``canvas=None`` it only measures: ``ink`` collects the boxes of what would be painted, in points from the
@@ -44,7 +44,7 @@ class CanvasRenderer(RendererBase):  # type: ignore[misc]
     def flipy(self) -> bool:
         return False
 
-    def points_to_pixels(self, points: float) -> float:
+    def points_to_pixels(self, points: Any) -> Any:
         return points
 
     def font(self, prop: FontProperties) -> str:
