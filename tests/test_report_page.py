@@ -24,7 +24,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 def _with_evil(record: DocumentRecord) -> DocumentRecord:
     question = record.questions[0].model_copy(
-        update={"id": "evil", "question": EVIL, "program": "a", "context": EVIL + record.questions[0].context}
+        update={
+            "id": "evil",
+            "question": f"{EVIL} zanzibar?",
+            "program": "a",
+            "context": EVIL + record.questions[0].context,
+        }
     )
     answered = question.model_copy(update={"options": (EVIL, *question.options[1:])})
     figures = tuple(f.model_copy(update={"caption": f"{EVIL} {f.caption}"}) for f in record.document.figures)
@@ -142,7 +147,8 @@ def test_it_loads_without_requests_and_complaints(opened: Opened, page_file: tup
 
 
 def test_text_of_reports_is_inert(opened: Opened) -> None:
-    opened.page.get_by_role("searchbox").fill("window.pwned")
+    opened.page.get_by_role("searchbox").fill("zanzibar")
+    assert 1 <= opened.found() <= 2
     asked = opened.page.locator(".question", has_text="</script><script>window.pwned=1</script>")
     assert asked.count() >= 1
     assert asked.first.locator("*").count() == 0
