@@ -427,7 +427,7 @@ def render_png(drawn: DrawnChart, dpi: int) -> tuple[bytes, Box]:
     drawn.figure.set_dpi(dpi)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
-    ink = np.argwhere((pixels < 245).any(axis=2))
+    ink = np.argwhere((pixels < 251).any(axis=2))
     scale = 72 / dpi
     (y0, x0), (y1, x1) = ink.min(axis=0), ink.max(axis=0) + 1
     buffer = io.BytesIO()

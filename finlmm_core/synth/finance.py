@@ -1,8 +1,8 @@
 """Invented companies with books that add up.
 
-Amounts are whole numbers of *ticks*, the smallest printed step of the company's reports (a million dollars, ten
-thousand yuan ...), so that what is printed adds up exactly. A company's history does not depend on the year a report is about:
-two reports of one company agree on the years that both show.
+Amounts are whole numbers of *ticks*, the smallest printed step of the company's reports (a million dollars, a hundred
+yuan ...), so that what is printed adds up exactly. A company's history does not depend on the year that a report is
+about: two reports of one company agree on the years that both show.
 """
 
 from __future__ import annotations

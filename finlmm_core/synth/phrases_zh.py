@@ -1,7 +1,5 @@
 """Chinese wording of synthetic reports. All companies are invented. Fonts are cut to the characters of this file."""
 
-# ruff: noqa: E501 - phrases are easier to read whole
-
 from __future__ import annotations
 
 from finlmm_core.synth.finance import MoneyUnit
