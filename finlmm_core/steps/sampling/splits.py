@@ -15,10 +15,10 @@ _LEGAL_FORMS = frozenset(
     re.findall(
         r"\w+",
         "inc incorporated corp corporation co company companies ltd limited plc llc llp lp sa ag nv se asa ab oyj spa "
-        "group holdings holding the and de na bhd pte pty",
+        "group holdings holding the and de na bhd pte pty registrant issuer",
     )
 )
-_CHINESE_FORMS = re.compile(r"(股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司|控股|集团|公司)+$")
+_CHINESE_FORMS = re.compile(r"(本公司|股份有限公司|有限责任公司|集团有限公司|有限公司|股份公司|控股|集团|公司)+$")
 
 
 _MANY = 50  # groups from which on the hash alone comes near enough to the shares
@@ -27,13 +27,13 @@ _MANY = 50  # groups from which on the hash alone comes near enough to the share
 def company_key(name: str) -> str:
     """Return a company's name without legal form, case and punctuation, so that ways of writing it compare equal.
 
-    'Intel Corporation' and 'INTEL CORP.' both give 'intel'. Empty where nothing is left.
+    'Intel Corporation' and 'INTEL CORP.' both give 'intel'. Empty where nothing is left, as of 'The Company': it names no one, and reports must not be
+    held together by it.
     """
     folded = fold(name).replace("&", " ")
     words = re.findall(r"[^\W_]+", re.sub(r"[.'’]", "", folded))
-    kept = [word for word in words if word not in _LEGAL_FORMS] or words
-    squeezed = "".join(kept)
-    return _CHINESE_FORMS.sub("", squeezed) or squeezed
+    kept = [word for word in words if word not in _LEGAL_FORMS]
+    return _CHINESE_FORMS.sub("", "".join(kept))
 
 
 def group_of(document: Document) -> str:
