@@ -1,4 +1,4 @@
-"""finlmm's own generators: this module only names them; each class's file imports its heavy libraries inside methods."""
+"""finlmm's own generators: this module only names them; the classes are imported inside the hook."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from finlmm_core import hookimpl
 
 @hookimpl
 def finlmm_generators() -> list[type]:
+    from finlmm_generators.passages import PassagesGenerator
     from finlmm_generators.tables import TablesGenerator
 
-    return [TablesGenerator]
+    return [TablesGenerator, PassagesGenerator]

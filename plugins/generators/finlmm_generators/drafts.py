@@ -1,4 +1,5 @@
 """Drafts of table questions: which rows and columns, which program, which real mistakes."""
+# ruff: noqa: E501 - expressions and drafts are easier to read whole
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from finlmm_core.domain import QuestionType
 from finlmm_core.quantities import round_half_up
@@ -69,10 +70,23 @@ def _solid(cell: Cell, digits: int = 20) -> bool:
     return cell.value > 0 and cell.value.scaleb(cell.number.decimals) >= digits
 
 
+_SIGNED = re.compile(r"income|profit|earnings|loss|cash|net|result|利润|损益|现金|净", re.IGNORECASE)
+
+
+def _deduction(row: Row) -> bool:
+    """Whether a row is printed negative throughout because it is taken off: its change would be read both ways."""
+    return all(cell.value <= 0 for cell in row.cells.values()) and not _SIGNED.search(row.label)
+
+
+def _thin(cells: tuple[Cell, ...]) -> bool:
+    """Whether all numbers are single digits, which too many places print to tell where they come from."""
+    return all(abs(cell.value.scaleb(cell.number.decimals)) < 10 for cell in cells)
+
+
 def _money(row: Row, grid: Grid) -> bool:
     """Whether amounts of the row have a known unit, so that a sum or a difference can be written with it."""
     if row.kind == "amount":
-        return grid.units.currency is not None or grid.units.scale != 1
+        return any(units.currency is not None or units.scale != 1 for units in (grid.units, row.units))
     return row.kind == "per_share" and grid.units.currency is not None
 
 
@@ -101,9 +115,11 @@ def _pairs(columns: list[Column], row: Row) -> list[tuple[Column, Column]]:
 
 
 def _over_time(grid: Grid, row: Row, columns: list[Column], pool: tuple[Row, ...]) -> Iterator[Draft]:
+    if _deduction(row):
+        return
     for earlier, later in _pairs(columns, row):
         old, new = row.cells[earlier.index], row.cells[later.index]
-        if old.value == new.value:
+        if old.value == new.value or _thin((old, new)):
             continue
         pair = (earlier, later)
         if row.kind == "percent":
@@ -157,7 +173,6 @@ def _over_time(grid: Grid, row: Row, columns: list[Column], pool: tuple[Row, ...
             and cells[-1].value > 0
             and row.kind != "percent"
         ):
-            a, b = names[-1], names[0]
             if Decimal("0.2") < cells[-1].value / cells[0].value < 5 and cells[-1].value != cells[0].value:
                 yield Draft(
                     "cagr", ARITHMETIC, (row,), (held[0], held[-1]), (cells[-1], cells[0]), f"((a / b) ** (1 / {gap}) - 1) * 100", "percent",
@@ -166,11 +181,12 @@ def _over_time(grid: Grid, row: Row, columns: list[Column], pool: tuple[Row, ...
                      ("swapped operands", f"((b / a) ** (1 / {gap}) - 1) * 100"), ("divided by the number of columns", f"(a - b) / b * 100 / {gap + 1}")),
                     pool=pool,
                 )  # fmt: skip
-                del a, b
         if len(held) >= 4 and len({cell.value for cell in cells}) == len(cells):
             for template, function in (("peak_period", "argmax"), ("low_period", "argmin")):
                 yield Draft(template, STATISTICS, (row,), tuple(held), cells, f"{function}({joined})", "period")
-    if len(held) >= 2 and flows and _money(row, grid) and row.kind == "amount" and not _BALANCE_ROW.search(row.label):
+    years = [column.period.year for column in held[-3:] if column.period is not None]
+    in_line = flows and (len(set(years)) == 1 or years == list(range(years[0], years[0] + len(years))))
+    if len(held) >= 2 and in_line and _money(row, grid) and row.kind == "amount" and not _BALANCE_ROW.search(row.label):
         chosen = held[-3:]
         names = NAMES[: len(chosen)]
         chosen_cells = _cells(row, chosen)
@@ -214,12 +230,13 @@ def _comparable(grid: Grid, pool: tuple[Row, ...]) -> list[list[Row]]:
     ]
     taken = {row.index for group in groups for row in group} | {found.total.index for found in grid.sums}
     groups += _runs(tuple(row for row in pool if row.index not in taken))
+    groups = [[row for row in group if not _BALANCE_ROW.search(row.label)] for group in groups]
     return [group for group in groups if len(group) >= 2]
 
 
 def _groups_over_time(grid: Grid, columns: list[Column], pool: tuple[Row, ...]) -> Iterator[Draft]:
     for group in _comparable(grid, pool):
-        for earlier, later in (pair for pair in list(zip(columns, columns[1:], strict=False))[-2:]):
+        for earlier, later in (pair for pair in list(pairwise(columns))[-2:]):
             held = [
                 row for row in group
                 if row.kind in ("amount", "count") and _has(row, earlier, later)
@@ -252,11 +269,11 @@ def _groups_over_time(grid: Grid, columns: list[Column], pool: tuple[Row, ...]) 
                     yield from _four_over_time(four, earlier, later, growth)
                 listed = held[:6]
                 risen = [(row.cells[later.index], row.cells[earlier.index]) for row in listed]
-                cells = tuple(cell for pair in risen for cell in pair)
-                if all(a.value != b.value for a, b in risen) and len(cells) <= 12:
+                compared = tuple(cell for pair in risen for cell in pair)
+                if all(a.value != b.value for a, b in risen):
                     terms = ", ".join(f"{NAMES[2 * i]} > {NAMES[2 * i + 1]}" for i in range(len(risen)))
                     yield Draft(
-                        "count_risen", STATISTICS, tuple(listed), (earlier, later), cells, f"count({terms})", "count"
+                        "count_risen", STATISTICS, tuple(listed), (earlier, later), compared, f"count({terms})", "count"
                     )
 
 
@@ -280,6 +297,8 @@ def _in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dr
         pool = ()
     for group in _comparable(grid, pool):
         held = [row for row in group if row.kind in ("amount", "count", "percent") and _has(row, column)]
+        if _thin(tuple(row.cells[column.index] for row in held)):
+            continue
         values = {row.index: row.cells[column.index].value for row in held}
         positive = [row for row in held if values[row.index] > 0]
         spoken = [row for row in positive if _money(row, grid)]
@@ -397,6 +416,9 @@ def _totals(grid: Grid) -> Iterator[Draft]:
         total, parts = found.total, [part for part in found.parts if part.unique and not part.total]
         if not total.unique or total.kind not in ("amount", "count"):
             continue
+        # A roll-forward adds up as well, but its opening balance is no part of the closing one.
+        if any(_BALANCE_ROW.search(row.label) for row in (total, *found.parts)):
+            continue
         shares: dict[int, list[Row]] = {}
         for j, column in by_index.items():
             if column.role == "percent" or j not in total.cells or not _solid(total.cells[j], 50):
@@ -426,7 +448,7 @@ def _totals(grid: Grid) -> Iterator[Draft]:
                         f"argmax({', '.join(NAMES[: len(listed)])})", "row", total=total,
                     )  # fmt: skip
         for columns in grid.series:
-            for earlier, later in list(zip(columns, columns[1:], strict=False))[-2:]:
+            for earlier, later in list(pairwise(columns))[-2:]:
                 if earlier.index not in shares or later.index not in shares:
                     continue
                 for part in shares[later.index]:

@@ -6,8 +6,8 @@ import re
 from decimal import Decimal
 
 from finlmm_generators.drafts import Draft
-from finlmm_generators.grid import Column, Grid
-from finlmm_generators.labels import clean_title
+from finlmm_generators.grid import Column, Grid, Row
+from finlmm_generators.naming import table_title
 
 Key = tuple[str, str]
 
@@ -29,7 +29,7 @@ class CellIndex:
         self._holders: dict[Key, list[str]] = {}
         for grid in grids:
             cells = self._tables.setdefault(grid.table.figure_id, {})
-            self._titles[grid.table.figure_id] = _label(clean_title(grid.table.title, grid.language))
+            self._titles[grid.table.figure_id] = _label(table_title(grid))
             headings = {column.index: _heading(column) for column in grid.columns}
             for row in grid.rows:
                 for j, cell in row.cells.items():
@@ -38,8 +38,14 @@ class CellIndex:
                         self._holders.setdefault(key, []).append(grid.table.figure_id)
                     cells.setdefault(key, set()).add(cell.value)
 
-    def elsewhere(self, grid: Grid, draft: Draft) -> str | None:
+    def elsewhere(self, grid: Grid, draft: Draft, title: str, told: list[Row]) -> str | None:
         """Return why the question is not about this table alone, or None.
+
+        Args:
+            grid: the table.
+            draft: the question.
+            title: the table's title as the question says it, '' where it names the rows told instead.
+            told: rows that the question names where there is no title.
 
         ``answered_by_other_table``: another one prints all the same numbers under the same names.
         ``labels_repeated_elsewhere``: another one has the same names with other numbers, and no title tells them apart.
@@ -56,7 +62,11 @@ class CellIndex:
                 continue
             if all(value in cells[key] for key, value in wanted):
                 return "answered_by_other_table"
-            title, other = self._titles[own], self._titles[holder]
-            if not title or title == other:
+            if title:
+                same = _label(title) == self._titles[holder]
+            else:
+                labels = {label for label, _ in cells}
+                same = all(_label(row.label) in labels for row in told)
+            if same:
                 return "labels_repeated_elsewhere"
         return None

@@ -1,9 +1,10 @@
 """A table understood: which columns are periods, which rows are numeric series, and of what unit."""
+# ruff: noqa: E501 - expressions and drafts are easier to read whole
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -44,6 +45,18 @@ _TOTAL = re.compile(r"(?<![a-z])(?:sub-?)?totals?(?![a-z])|合计|小计|总计|
 _BALANCE = re.compile(r"balance sheet|financial position|资产负债|as of|(?<![a-z])at\s", re.IGNORECASE)
 
 
+NO_UNITS = Units()
+_UNIT_IN_LABEL = re.compile(
+    r"[\s,]*[(（](?:in\s+)?[^()（）]{0,30}(?:millions?|thousands?|billions?|亿|万|百万|千元|元|%|percent)[^()（）]{0,12}[)）]\Z",
+    re.IGNORECASE,
+)
+
+
+def _bare(label: str) -> str:
+    """Return the label without a unit in parentheses at its end."""
+    return _UNIT_IN_LABEL.sub("", label) or label
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of numbers: where it stands, what its heading says."""
@@ -53,7 +66,7 @@ class Column:
     role: ColumnRole
     period: Period | None = None
     rest: str = ""  # what the heading says beside the period ('Operating income' of 'Operating income 2021')
-    units: Units = Units()
+    units: Units = NO_UNITS
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,7 @@ class Row:
     kind: RowKind
     cells: dict[int, Cell] = field(default_factory=dict)  # by column index
     total: bool = False
+    units: Units = NO_UNITS  # what the label itself says: 'Sales (millions)'
     unique: bool = True  # no other row has the same label and group
     label_unique: bool = True
 
@@ -269,8 +283,12 @@ def read_grid(table: Table, figure: Figure, language: Language) -> Grid:
         if not label or is_nonsense(label) or not cells or broken:
             continue
         kind = _row_kind(label, group, [cell.number for cell in cells.values()], table_units)
-        rows.append(Row(i, label, group, kind, cells, total=bool(_TOTAL.search(label))))
-    rows = _marked_unique(rows, [clean(row[0]) if row else "" for row in source.rows])
+        inside = _UNIT_IN_LABEL.search(label)
+        units = parse_units(inside.group()) if inside else Units()
+        if inside and units.text:
+            label = label[: inside.start()].strip() or label
+        rows.append(Row(i, label, group, kind, cells, total=bool(_TOTAL.search(label)), units=units))
+    rows = _marked_unique(rows, [_bare(clean(row[0])) if row else "" for row in source.rows])
     grid_columns = tuple(column for column in columns if column.index in usable)
     grid = Grid(table, figure, language, grid_columns, tuple(rows), (), table_units, turned is not None)
     return Grid(
@@ -288,9 +306,7 @@ def _marked_unique(rows: list[Row], all_labels: list[str]) -> list[Row]:
         )
         unnamed = is_generic(row.label) and not row.group
         unique = (same_label == 1 or (same_both == 1 and bool(row.group))) and not unnamed
-        result.append(
-            Row(row.index, row.label, row.group, row.kind, row.cells, row.total, unique, label_unique=same_label == 1)
-        )
+        result.append(replace(row, unique=unique, label_unique=same_label == 1))
     return result
 
 

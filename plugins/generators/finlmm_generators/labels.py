@@ -1,4 +1,5 @@
 """Row labels, headings and titles made fit for a question."""
+# ruff: noqa: E501 - expressions and drafts are easier to read whole
 
 from __future__ import annotations
 

@@ -41,41 +41,79 @@ def company_name(document: Document) -> str:
 
 def table_title(grid: Grid) -> str:
     """Return the table's cleaned title; '' where it has none that a question could use."""
-    title = clean_title(grid.table.title, grid.language)
-    return title or clean_title(grid.figure.caption, grid.language)
+    title = clean_title(grid.table.title, grid.language) or clean_title(grid.figure.caption, grid.language)
+    return title or statement_title([row.label for row in grid.rows], grid.language)
 
 
-def subject(grid: Grid, company: str) -> str:
-    """Return the table in words: by its title, or else by what it lists."""
+_STATEMENTS: tuple[tuple[dict[Language, str], tuple[str, ...], int], ...] = (
+    (
+        {"en": "Consolidated Statements of Cash Flows", "zh": "现金流量表"},
+        (
+            r"net cash .{0,20}operating|经营活动.{0,4}现金流",
+            r"net cash .{0,20}investing|投资活动.{0,4}现金流",
+            r"net cash .{0,20}financing|筹资活动.{0,4}现金流",
+        ),
+        2,
+    ),
+    (
+        {"en": "Consolidated Balance Sheets", "zh": "资产负债表"},
+        (
+            r"total (?:current )?assets|资产(?:总计|合计)",
+            r"total (?:current )?liabilities|负债(?:总计|合计)",
+            r"total (?:share|stock)holders|total equity|(?:所有者|股东)权益",
+        ),
+        2,
+    ),
+    (
+        {"en": "Consolidated Statements of Income", "zh": "利润表"},
+        (
+            r"(?:net )?(?:sales|revenues?)\b|营业(?:总)?收入",
+            r"income before|before (?:income )?tax|利润总额",
+            r"net (?:income|earnings|loss|profit)|净利润",
+            r"per (?:common )?share|每股收益",
+        ),
+        3,
+    ),
+)
+
+
+def statement_title(labels: list[str], language: Language) -> str:
+    """Return the name of the financial statement that has such rows, '' where it is none."""
+    for names, marks, needed in _STATEMENTS:
+        if sum(any(re.search(mark, label, re.IGNORECASE) for label in labels) for mark in marks) >= needed:
+            return names[language]
+    return ""
+
+
+def subject(grid: Grid, company: str, columns: tuple[Column, ...] = ()) -> str:
+    """Return the table in words: by its title, or else by what it lists; with the heading that its periods share."""
+    name = _subject(grid, company)
+    rest = {column.rest for column in columns if column.role == "period" and column.rest}
+    if len(rest) != 1:
+        return name
+    heading = quoted(rest.pop(), grid.language)
+    return f"{name}（{heading}）" if grid.language == "zh" else f"{name} (under {heading})"
+
+
+def _subject(grid: Grid, company: str) -> str:
     title, language = table_title(grid), grid.language
     if language == "zh":
         owner = f"{company}的" if company else ""
         if title:
             return f"{owner}“{title}”数据"
-        return f"{owner}列有{listed([quoted(row.label, language) for row in _telling_rows(grid)], language)}的数据"
+        return f"{owner}列有{listed([quoted(row.label, language) for row in telling_rows(grid)], language)}的数据"
     owner = f" of {company}" if company else ""
     if title:
         return f'the "{title}" data{owner}' if owner else f'the report\'s "{title}" data'
-    names = listed([quoted(row.label, language) for row in _telling_rows(grid)], language)
+    names = listed([quoted(row.label, language) for row in telling_rows(grid)], language)
     return f"the data{owner} that list {names}"
 
 
-def _telling_rows(grid: Grid) -> list[Row]:
+def telling_rows(grid: Grid) -> list[Row]:
     """Return up to three rows whose labels say what the table is about: longer labels without 'total' first."""
-    rows = [row for row in grid.rows if row.unique]
-    rows = rows or list(grid.rows)
+    rows = [row for row in grid.rows if row.label_unique] or list(grid.rows)[:1]
     ranked = sorted(rows, key=lambda row: (row.total, -min(len(row.label), 40), row.index))[:3]
     return sorted(ranked, key=lambda row: row.index)
-
-
-def row_name(row: Row, column: Column, language: Language) -> str:
-    """Return the row in quotation marks, with the column's own meaning where it has one beside the period."""
-    name = quoted(row.name, language)
-    if column.role == "period" and column.rest:
-        return (
-            f"{quoted(column.rest, language)}项下的{name}" if language == "zh" else f'{name} (column "{column.rest}")'
-        )
-    return name
 
 
 def period_name(column: Column, language: Language) -> str:

@@ -22,24 +22,17 @@ def mistaken_values(draft: Draft, grid: Grid) -> list[tuple[str, Decimal]]:
     by_row = {row.index: row for row in grid.rows}
     for used in rows_used:
         for other in draft.pool:
-            if other.index in rows_used or other.kind != by_row[used].kind:
-                continue
-            cells = _rebound(
-                draft.cells, lambda c, used=used, other=other: other.cells.get(c.column) if c.row == used else c
-            )
-            if cells:
-                bindings.append(("wrong row", cells))
+            if other.index not in rows_used and other.kind == by_row[used].kind:
+                changed = [other.cells.get(c.column) if c.row == used else c for c in draft.cells]
+                if bound := _complete(changed):
+                    bindings.append(("wrong row", bound))
     near = [column.index for columns in grid.series for column in columns] or [column.index for column in grid.columns]
     for used in columns_used:
         for replacement in near:
-            if replacement in columns_used or replacement == used:
-                continue
-            cells = _rebound(
-                draft.cells,
-                lambda c, used=used, other=replacement: by_row[c.row].cells.get(other) if c.column == used else c,
-            )
-            if cells:
-                bindings.append(("wrong period", cells))
+            if replacement not in columns_used:
+                changed = [by_row[c.row].cells.get(replacement) if c.column == used else c for c in draft.cells]
+                if bound := _complete(changed):
+                    bindings.append(("wrong period", bound))
     programs = [("", draft.program), *draft.mistakes]
     values: list[tuple[str, Decimal]] = []
     for binding, cells in bindings:
@@ -57,11 +50,8 @@ def mistaken_values(draft: Draft, grid: Grid) -> list[tuple[str, Decimal]]:
     return values
 
 
-def _rebound(cells: Sequence[Cell], change: Callable[[Cell], Cell | None]) -> tuple[Cell, ...] | None:
-    changed = [change(cell) for cell in cells]
-    if any(cell is None for cell in changed):
-        return None
-    return tuple(cell for cell in changed if cell is not None)
+def _complete(cells: Sequence[Cell | None]) -> tuple[Cell, ...] | None:
+    return tuple(cell for cell in cells if cell is not None) if all(cell is not None for cell in cells) else None
 
 
 def choose_wrong(

@@ -1,4 +1,4 @@
-"""Generator ``tables``: arithmetic and statistics questions from parsed tables, each with a program that recomputes it."""
+"""Generator ``tables``: arithmetic and statistics questions from parsed tables, each with its program."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from finlmm_core.quantities import evaluate_program, format_amount, format_numbe
 from finlmm_generators.drafts import NAMES, Draft, decimals_for, drafts_of
 from finlmm_generators.elsewhere import CellIndex
 from finlmm_generators.grid import Grid, read_grid
-from finlmm_generators.labels import listed
+from finlmm_generators.labels import listed, quoted
 from finlmm_generators.leaks import leaks_answer, names_position
 from finlmm_generators.naming import (
     at_period,
     company_name,
     document_language,
     period_name,
-    row_name,
     subject,
     table_as_text,
     table_title,
+    telling_rows,
 )
 from finlmm_generators.options import choose_wrong, mistaken_values
 from finlmm_generators.wordings import WORDINGS
@@ -92,7 +92,7 @@ class _Maker:
         self.document, self.grid, self.company = document, grid, company
         self.options, self.index = options, index
         self.language = grid.language
-        self.subject = subject(grid, company) if grid.rows else ""
+        self.told = telling_rows(grid)
         self.by_row = {row.index: row for row in grid.rows}
         self.by_column = {column.index: column for column in grid.columns}
 
@@ -124,13 +124,11 @@ class _Maker:
                     continue
                 item = self._question(draft, position)
                 yield item
+                ranked = [pair for pair in ranked if pair[0] != position]
                 if isinstance(item, QAPair):
                     made += 1
                     templates[draft.template] += 1
                     rows.update(used)
-                else:
-                    # A draft that failed is not tried again in the next round.
-                    ranked = [pair for pair in ranked if pair[0] != position]
 
     def _rejected(self, reason: str, detail: str) -> Rejected:
         return Rejected(step="generate", item_id=self.grid.table.figure_id, reason=reason, detail=detail[:200])
@@ -138,7 +136,7 @@ class _Maker:
     # ------------------------------------------------------------------------------------------- one question
 
     def _question(self, draft: Draft, position: int) -> QAPair | Rejected:
-        where = self.index.elsewhere(self.grid, draft)
+        where = self.index.elsewhere(self.grid, draft, table_title(self.grid), self.told)
         if where is not None:
             return self._rejected(where, f"{draft.template}: {', '.join(row.name for row in draft.rows)}")
         random = Random(content_id(self.options.seed, self.document.id, self.grid.table.figure_id, draft.key, position))
@@ -233,6 +231,7 @@ class _Maker:
 
         values = mistaken_values(draft, self.grid)
         if unit == "":
+            values += [("wrong scale", number * factor) for _, number in values[:6] for factor in (10, Decimal("0.1"))]
             values += [("wrong scale", exact * 10), ("wrong scale", exact / 10)]
         signed = draft.template in ("change", "growth_rate", "share_change", "point_change", "cagr")
         bounds = (Decimal("0.01"), Decimal(100)) if draft.answer == "share" else None
@@ -262,6 +261,7 @@ class _Maker:
         if draft.answer == "ratio":
             return "ratio", 1, None
         units = [self.by_column[cell.column].units for cell in draft.cells]
+        units += [row.units for row in draft.rows if row.units.scale != 1 or row.units.currency]
         if draft.rows[0].kind == "per_share":
             return "", 1, self.grid.units.currency
         scales = {u.scale if u.scale != 1 else self.grid.units.scale for u in units}
@@ -291,15 +291,15 @@ class _Maker:
 
     def _worded(self, wording: str, draft: Draft) -> str:
         language, columns = self.language, draft.columns
-        rows = [row_name(row, columns[-1], language) for row in draft.rows]
+        rows = [quoted(row.name, language) for row in draft.rows]
         group = rows[1:] if draft.template == "rank" else rows
         at = at_period(columns[-1], language)
         periods = [period_name(column, language) for column in columns]
         slots = {
-            "s": self.subject,
+            "s": subject(self.grid, self.company, columns),
             "r": rows[0],
             "r2": rows[1] if len(rows) > 1 else "",
-            "t": row_name(draft.total, columns[-1], language) if draft.total else "",
+            "t": quoted(draft.total.name, language) if draft.total else "",
             "rows": listed(group, language),
             "p0": periods[0],
             "p1": periods[-1],

@@ -82,7 +82,7 @@ WORDINGS: dict[str, dict[Language, tuple[str, ...]]] = {
             "According to {s}, how many times {r2} was {r} {at}?",
             "What was the ratio of {r} to {r2} {at} in {s}?",
             "Using {s}, divide {r} by {r2} {at}. What is the result?",
-            "In {s}, for each unit of {r2}, how many units of {r} were there {at}?",
+            "In {s}, how many times as large as {r2} was {r} {at}?",
             "{at_cap}, {r} equalled what multiple of {r2}, based on {s}?",
         ),
         "zh": (
@@ -90,7 +90,7 @@ WORDINGS: dict[str, dict[Language, tuple[str, ...]]] = {
             "在{s}中，{at}{r}与{r2}的比值是多少？",
             "请依据{s}用{at}的{r}除以{r2}，结果是多少？",
             "{s}显示，{at}{r}相当于{r2}的几倍？",
-            "从{s}来看，{at}每单位{r2}对应多少单位{r}？",
+            "从{s}来看，{at}{r}与{r2}相比为几倍？",
         ),
     },
     "margin": {
@@ -256,14 +256,14 @@ WORDINGS: dict[str, dict[Language, tuple[str, ...]]] = {
     "largest": {
         "en": (
             "According to {s}, which of these items was the largest {at}?",
-            "Which of the listed items had the highest amount {at} in {s}?",
+            "Which of the listed items had the highest value {at} in {s}?",
             "Using {s}, identify the item with the greatest value {at}.",
-            "In {s}, which of the options ranked first by amount {at}?",
-            "{at_cap}, which of these had the biggest figure in {s}?",
+            "In {s}, which of the options ranked first by value {at}?",
+            "{at_cap}, which of these had the highest value in {s}?",
         ),
         "zh": (
             "根据{s}，{at}下列项目中哪一项最大？",
-            "在{s}中，{at}金额最高的是以下哪一项？",
+            "在{s}中，{at}数值最高的是以下哪一项？",
             "请依据{s}找出{at}数值最大的项目。",
             "{s}显示，{at}以下各项中排名第一的是？",
             "从{s}来看，{at}选项中哪一项的数值居首？",
@@ -272,14 +272,14 @@ WORDINGS: dict[str, dict[Language, tuple[str, ...]]] = {
     "smallest": {
         "en": (
             "According to {s}, which of these items was the smallest {at}?",
-            "Which of the listed items had the lowest amount {at} in {s}?",
+            "Which of the listed items had the lowest value {at} in {s}?",
             "Using {s}, identify the item with the least value {at}.",
-            "In {s}, which of the options came last by amount {at}?",
-            "{at_cap}, which of these had the smallest figure in {s}?",
+            "In {s}, which of the options came last by value {at}?",
+            "{at_cap}, which of these had the lowest value in {s}?",
         ),
         "zh": (
             "根据{s}，{at}下列项目中哪一项最小？",
-            "在{s}中，{at}金额最低的是以下哪一项？",
+            "在{s}中，{at}数值最低的是以下哪一项？",
             "请依据{s}找出{at}数值最小的项目。",
             "{s}显示，{at}以下各项中排名最后的是？",
             "从{s}来看，{at}选项中哪一项的数值最低？",
