@@ -31,6 +31,9 @@ from finlmm_core.errors import FinlmmError, MissingExtraError
 if TYPE_CHECKING:
     import numpy as np
 
+#: Dense rows of TF-IDF are at most this wide.
+MOST_DIMENSIONS = 16384
+
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|\d[\d.,]*\d|\d|[㐀-鿿]+")
 _CJK = re.compile(r"[㐀-鿿]")
 
@@ -109,30 +112,46 @@ class TfIdfEmbedder:
 
     def __init__(self) -> None:
         self._vectoriser: Any = None
+        self._fold: Any = None
 
     def fit(self, texts: Sequence[str]) -> TfIdfEmbedder:
         """Learn vocabulary and frequencies; at least one text. Return self."""
+        import numpy as np
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         if not texts:
             raise ValueError("TfIdfEmbedder.fit needs at least one text")
-        self._vectoriser = TfidfVectorizer(analyzer=_weighted_terms, sublinear_tf=True, dtype="float32")
+        self._vectoriser = TfidfVectorizer(analyzer=_listed_features, sublinear_tf=True, dtype=np.float32)
         # A vocabulary must not be empty; the mark stands for 'nothing was read'.
         self._vectoriser.fit([*texts, "finlmm"])
+        self._fold = None
+        names = self._vectoriser.get_feature_names_out()
+        if len(names) > MOST_DIMENSIONS:
+            from scipy.sparse import csr_matrix
+
+            hashed = np.array([zlib.crc32(name.encode()) for name in names], dtype=np.int64)
+            signs = np.where(hashed & 1, 1.0, -1.0).astype(np.float32)
+            columns = (hashed >> 1) % MOST_DIMENSIONS
+            shape = (len(names), MOST_DIMENSIONS)
+            self._fold = csr_matrix((signs, (np.arange(len(names)), columns)), shape=shape)
         return self
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return ``(len(texts), vocabulary)`` float32 rows."""
+        """Return ``(len(texts), dimensions)`` float32 rows; dimensions are the vocabulary's, at most 16384."""
         import numpy as np
 
         if self._vectoriser is None:
             raise ValueError("TfIdfEmbedder.embed before fit")
         if not texts:
-            return np.zeros((0, len(self._vectoriser.vocabulary_)), dtype=np.float32)
-        return np.ascontiguousarray(self._vectoriser.transform(texts).toarray(), dtype=np.float32)
+            wide = len(self._vectoriser.vocabulary_)
+            return np.zeros((0, min(wide, MOST_DIMENSIONS)), dtype=np.float32)
+        rows = self._vectoriser.transform(texts)
+        if self._fold is not None:
+            return normalised_rows((rows @ self._fold).toarray())
+        return np.ascontiguousarray(rows.toarray(), dtype=np.float32)
 
 
-def _weighted_terms(text: str) -> list[str]:
+def _listed_features(text: str) -> list[str]:
     return list(features(text).elements())
 
 

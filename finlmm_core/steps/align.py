@@ -26,7 +26,7 @@ class AlignConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     aligners: tuple[WeightedPluginRef, ...] = Field(
-        default=(WeightedPluginRef(name="retrieval", weight=1.0), WeightedPluginRef(name="ocr", weight=2.0)),
+        default=(WeightedPluginRef(name="retrieval", weight=1.0), WeightedPluginRef(name="ocr", weight=6.0)),
         min_length=1,
         description="the chain: each scores the figures that the one before kept; weights are relative to each other",
     )

@@ -1,4 +1,4 @@
-"""finlmm's own aligners: this module only names them; each class's file imports its heavy libraries inside methods."""
+"""finlmm's own aligners: named here, each in a file that imports its heavy libraries inside methods."""
 
 from __future__ import annotations
 
@@ -7,4 +7,7 @@ from finlmm_core import hookimpl
 
 @hookimpl
 def finlmm_aligners() -> list[type]:
-    return []
+    from finlmm_aligners.ocr import OcrAligner
+    from finlmm_aligners.retrieval import RetrievalAligner
+
+    return [OcrAligner, RetrievalAligner]

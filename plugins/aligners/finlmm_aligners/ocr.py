@@ -1,0 +1,205 @@
+"""Aligner ``ocr``: what a question names, found in what figures show.
+
+Numbers, labels and periods of the question's evidence, and the question's own words, are looked for in each figure's
+text (from the text layer or from OCR): as printed, normalised, and allowing for misread characters. What few figures
+show counts more than what many show, so the evidence is a sum of inverse document frequencies over the report's
+figures, in nats; its weights were fitted as docs/alignment.md tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, NamedTuple
+
+from pydantic import Field
+
+from finlmm_aligners.derivable import MISS, operations_asked, sign_is_open, surprise
+from finlmm_aligners.shown import FigureIndex, printed_numbers
+from finlmm_aligners.wording import asked_terms, unified
+from finlmm_core.domain import Document, Figure, Query, Signal
+from finlmm_core.plugins.bases import Aligner, PluginOptions
+from finlmm_core.quantities import Number, find_periods, parse_number, parse_period
+
+_DECIMALS_ASKED = re.compile(
+    r"(?P<zh>[一两二三四1-4])位小数|(?P<en>one|two|three|four|[1-4])[- ]decimals?(?:[- ]places?)?", re.IGNORECASE
+)
+_COUNTS = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "one": 1, "two": 2, "three": 3, "four": 4}
+
+
+class OcrAlignerOptions(PluginOptions):
+    """Options of the aligner 'ocr'."""
+
+    keep: int = Field(default=50, ge=1, description="figures that stay in, best first")
+    full_evidence: float = Field(
+        default=20.0, gt=0, description="nats of evidence that score 1; a question that names more is scored by share"
+    )
+    question_words: float = Field(default=0.75, ge=0, description="weight of the question's and its labels' words")
+    answer_words: float = Field(default=0.5, ge=0, description="weight of words that only answer and options have")
+    question_numbers: float = Field(default=0.75, ge=0, description="weight of numbers in the question")
+    numbers: float = Field(default=2.5, ge=0, description="weight of the evidence's numbers and of those in an answer")
+    all_numbers: float = Field(default=1.5, ge=0, description="nats for a figure that shows all of them")
+    periods: float = Field(default=1.5, ge=0, description="weight of periods")
+    row: float = Field(default=2.0, ge=0, description="nats where the numbers stand on lines that name a label")
+    derived: float = Field(
+        default=1.0, ge=0, description="weight of an answer that can be computed from the figure's numbers"
+    )
+
+
+class Named(NamedTuple):
+    """What a question names, taken apart."""
+
+    words: tuple[str, ...]  # terms of the question and of the evidence's labels
+    answer_words: tuple[str, ...]  # terms that only answer and options have
+    question_numbers: tuple[str, ...]
+    numbers: tuple[str, ...]  # of the evidence; where there is none, of an answer in words
+    periods: tuple[str, ...]  # keys
+    labels: tuple[frozenset[str], ...]  # terms of each label
+    computed: Number | None  # an answer that is one number, where the evidence's numbers are not known
+
+
+class OcrAligner(Aligner):
+    """Matches evidence in figures' text; see the module."""
+
+    name: ClassVar[str] = "ocr"
+    version: ClassVar[str] = "1"
+    Options: ClassVar[type[PluginOptions]] = OcrAlignerOptions
+    options: OcrAlignerOptions
+
+    def align(
+        self, document: Document, queries: Sequence[Query], candidates: Sequence[Sequence[Figure]]
+    ) -> list[list[Signal]]:
+        """Return for each query the best figures with the parts 'words', 'numbers', 'periods', 'row' and 'derived'.
+
+        Rarity is taken over all figures of the report, whatever the chain before left.
+        """
+        index = FigureIndex(document.figures)
+        place = {figure.id: number for number, figure in enumerate(document.figures)}
+        return [
+            self._signals(index, query, [place[figure.id] for figure in left])
+            for query, left in zip(queries, candidates, strict=True)
+        ]
+
+    def _signals(self, index: FigureIndex, query: Query, left: Sequence[int]) -> list[Signal]:
+        options = self.options
+        named = named_in(query)
+        words, most_words = _sum(
+            (options.question_words, map(index.term_scores, named.words)),
+            (options.answer_words, map(index.term_scores, named.answer_words)),
+        )
+        found_numbers = [index.number_scores(number) for number in named.numbers]
+        numbers, most_numbers = _sum(
+            (options.numbers, found_numbers),
+            (options.question_numbers, map(index.number_scores, named.question_numbers)),
+        )
+        periods, most_periods = _sum((options.periods, map(index.period_scores, named.periods)))
+        most = most_words + most_numbers + most_periods
+        if len(named.numbers) > 1:
+            most += options.all_numbers
+        ranked = []
+        for figure in left:
+            parts = {
+                "words": words.get(figure, 0.0),
+                "numbers": numbers.get(figure, 0.0),
+                "periods": periods.get(figure, 0.0),
+            }
+            if len(named.numbers) > 1:
+                shown = sum(scores.get(figure, 0.0) for _, scores in found_numbers) / len(found_numbers)
+                parts["numbers"] += options.all_numbers * shown**2
+            if named.labels and named.numbers:
+                parts["row"] = options.row * self._on_named_lines(index, figure, named)
+            if named.computed is not None:
+                parts["derived"] = options.derived * self._derived(index, figure, query, named.computed)
+            ranked.append((sum(parts.values()), figure, parts))
+        if named.labels and named.numbers:
+            most += options.row
+        scale = max(options.full_evidence, most)
+        ranked.sort(key=lambda one: (-one[0], one[1]))
+        return [
+            Signal(
+                figure_id=index.figures[figure].id,
+                score=round(min(1.0, evidence / scale), 6),
+                parts={name: round(part, 4) for name, part in parts.items()},
+            )
+            for evidence, figure, parts in ranked[: options.keep]
+        ]
+
+    def _on_named_lines(self, index: FigureIndex, figure: int, named: Named) -> float:
+        """Return the share of the numbers that stand on a line of the figure with most of some label's words."""
+        met = 0
+        for number in named.numbers:
+            for terms, numbers in index.lines[figure]:
+                if number in numbers and any(len(label & terms) >= 0.6 * len(label) for label in named.labels):
+                    met += 1
+                    break
+        return met / len(named.numbers)
+
+    def _derived(self, index: FigureIndex, figure: int, query: Query, answer: Number) -> float:
+        """Return the nats, never negative, by which the figure's numbers explain the answer."""
+        question = unified(query.question)
+        asked = _DECIMALS_ASKED.search(question)
+        decimals = answer.decimals
+        if asked:
+            count = (asked["zh"] or asked["en"]).lower()
+            decimals = max(decimals, _COUNTS.get(count, 0) or int(count))
+        found = surprise(
+            index.values[figure],
+            float(answer.value),
+            decimals,
+            operations_asked(question),
+            unsigned=sign_is_open(question),
+        )
+        return found - MISS
+
+
+def named_in(query: Query) -> Named:
+    """Take a question apart into what is looked for in figures."""
+    words = dict.fromkeys(asked_terms(query.question))
+    labels = [frozenset(asked_terms(label)) for label in query.labels]
+    for label in query.labels:
+        words.update(dict.fromkeys(asked_terms(label)))
+    in_answer = [query.answer, *query.options]
+    answer_words = [term for term in dict.fromkeys(asked_terms(" ".join(in_answer))) if term not in words]
+    single = None if parse_period(query.answer) else parse_number(query.answer)
+    if query.numbers:
+        numbers = _keys(query.numbers)
+    elif single is None:
+        numbers = _keys([query.answer])
+    else:
+        numbers = ()
+    told = [query.question, *([] if single else [query.answer]), *query.options, *query.periods, *query.labels]
+    return Named(
+        words=tuple(words),
+        answer_words=tuple(answer_words),
+        question_numbers=tuple(key for key in _keys([query.question]) if key not in numbers),
+        numbers=numbers,
+        periods=tuple(dict.fromkeys(period.key for text in told for period in find_periods(text))),
+        labels=tuple(label for label in labels if label),
+        computed=single if not query.numbers else None,
+    )
+
+
+def _keys(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys of the numbers in texts, once each; periods and 'two decimals' are none."""
+    found: dict[str, None] = {}
+    for text in texts:
+        plain = _DECIMALS_ASKED.sub(" ", text)
+        for period in reversed(find_periods(plain)):
+            plain = f"{plain[: period.start]} {plain[period.end :]}"
+        found.update(dict.fromkeys(key for key, _ in printed_numbers(plain)))
+    return tuple(found)
+
+
+def _sum(*groups: tuple[float, Iterable[tuple[float, dict[int, float]]]]) -> tuple[dict[int, float], float]:
+    """Return each figure's sum of weight times rarity times match, and the most that one could reach.
+
+    What no figure shows does not tell which one is meant, so it does not count in the most.
+    """
+    sums: dict[int, float] = {}
+    most = 0.0
+    for weight, found in groups:
+        for rarity, scores in found:
+            most += weight * rarity if scores else 0.0
+            for figure, match in scores.items():
+                sums[figure] = sums.get(figure, 0.0) + weight * rarity * match
+    return sums, most
