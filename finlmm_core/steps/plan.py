@@ -112,6 +112,22 @@ class DocumentWork:
         """Return the key of a step for a document whose earlier result has the given key."""
         return key_of(step.name, SCHEMA_VERSION, step.fingerprint, input_key)
 
+    def finished(self, task: SourceFile) -> list[Done] | None:
+        """Return the steps of a document that has them all with unchanged keys; None where there is work left."""
+        context = DocumentContext(self.run, self.reports, task)
+        done: list[Done] = []
+        input_key = self.first_key(context)
+        for step in self.steps:
+            if input_key is None:
+                break
+            key = self.key(step, input_key)
+            header = context.store(step.name).header(task.sha256)
+            if header is None or header.key != key:
+                return None
+            done.append(Done(step.name, header, 0.0))
+            input_key = key if header.status == "done" else None
+        return done
+
     def __call__(self, task: SourceFile, tell: Callable[[str], None]) -> list[Done]:
         """Take one document through the steps."""
         context = DocumentContext(self.run, self.reports, task)

@@ -154,9 +154,16 @@ class _Run:
         engine = make_engine(self.config.engine)
         work = DocumentWork(self.run.path, self.sources.root, self.document_steps)
         label = " + ".join(step.name for step in self.document_steps)
-        # The longest first: one long document begun last would keep a single worker busy at the end.
-        tasks = sorted(self.sources.files, key=lambda source: (-source.cost, source.relative))
         done: dict[str, list[Done]] = {}
+        tasks: list[SourceFile] = []
+        for source in self.sources.files:
+            finished = work.finished(source)
+            if finished is None:
+                tasks.append(source)
+            else:
+                done[source.sha256] = finished
+        # The longest first: one long document begun last would keep a single worker busy at the end.
+        tasks.sort(key=lambda source: (-source.cost, source.relative))
         self.progress.begin(label, len(tasks))
         for outcome in engine.map(work, tasks):
             self.peak_mb = max(self.peak_mb, outcome.peak_mb)
