@@ -178,10 +178,10 @@ def _scan(plain: str, original: str, match: re.Match[str], floor: int, alone: bo
 
     scale, unit = 1, None
     close_seen = False
-    letter_scale = False
+    letter_scale = scale_inside = False
     for _ in range(5):
         if opened and not close_seen and (found := _CLOSE.match(plain, end)):
-            close_seen, end = True, found.end()
+            close_seen, end, scale_inside = True, found.end(), scale > 1
         elif unit is None and (found := _POINTS.match(plain, end)):
             unit, end = "percentage_points", found.end()
         elif unit is None and (found := _BASIS.match(plain, end)):
@@ -211,7 +211,7 @@ def _scan(plain: str, original: str, match: re.Match[str], floor: int, alone: bo
     if opened:
         trivial = bare_integer and unit is None and currency is None and scale == 1
         enumerator = trivial and (len(match.group()) <= 2 or _YEAR_LIKE.match(match.group()))
-        aside = not alone and scale > 1  # '($5.2 million)' in prose encloses, '$(1,234)' negates
+        aside = not alone and scale_inside  # '($5.2 million)' in prose encloses, '$(5.2) million' negates
         if close_seen and not aside and (alone or not enumerator):
             negative = True
         elif close_seen or not alone:
