@@ -223,14 +223,39 @@ def _title_above(
         top = line.y0
         if len(members) == 4:
             break
+    if members and lines[members[0]].text.endswith((":", "：")):
+        _whole_sentence(members, lines)
     named = [k for k in members if not _parenthesis(lines[k].text)]
     if not named:
         return None
     members.sort()
-    text = join_lines(lines[k].text for k in members)
+    text = _LAST_SENTENCE.sub("", join_lines(lines[k].text for k in members))
     if sum(1 for c in text if c.isalpha()) < 3:
         return None
     return Caption(text, Box.around(lines[k].box for k in members).rounded())
+
+
+_LAST_SENTENCE = re.compile(r"^.*[a-z0-9)]\.\s+(?=[A-Z][^.]*:$)", re.DOTALL)
+
+
+def _whole_sentence(members: list[int], lines: list[Line]) -> None:
+    """Add the lines above that a sentence ending in a colon began on ("The following table shows ... as follows:")."""
+    last = lines[members[-1]]
+    for index in range(members[-1] - 1, max(-1, members[-1] - 8), -1):
+        line = lines[index]
+        if line.row == last.row:
+            return
+        if (
+            last.y0 - line.y1 > 0.5 * line.size
+            or abs(line.size - last.size) > 0.5
+            or abs(line.x0 - last.x0) > 3 * line.size
+            or line.bold != last.bold
+            or len(members) == 5
+            or line.text.endswith((".", ":", "。", "："))
+        ):
+            return
+        members.append(index)
+        last = line
 
 
 def _parenthesis(text: str) -> bool:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from finlmm_core.domain import Box
 from finlmm_parsers.layout.headings import read_headings
+from finlmm_parsers.layout.labels import Label, attach, number_segments
 from finlmm_parsers.layout.rows import Row
 from finlmm_parsers.layout.rules import Ruling
-from finlmm_parsers.layout.text import is_cjk, join_lines, join_words
+from finlmm_parsers.layout.text import join_lines, join_words
 from finlmm_parsers.layout.types import Line, TableRegion
 from finlmm_parsers.layout.values import Value
 from finlmm_parsers.primitives import Word
@@ -189,49 +190,50 @@ def _merge_labels(
     """Return finished rows and the section label of each: rows without values are label lines or section labels."""
     right = max((max(w.x1 for w in cells[0]) for cells in grid if cells[0]), default=columns[0].x1)
     right = min(right, columns[1].x0)
+    labels = [
+        Label(sorted(cells[0], key=lambda w: w.x0), _is_data(row, cells, columns), row.y0, row.y1)
+        for row, cells in zip(body, grid, strict=True)
+    ]
+    shaded = number_segments(labels, ruling.bands, columns[0].x0, columns[0].x1)
+    home = attach(labels, right, shaded)
+    lines: dict[int, list[int]] = {}
+    for index, owner in enumerate(home):
+        if owner is not None:
+            lines.setdefault(owner, []).append(index)
     rows: list[list[Cell | None]] = []
     groups: list[str] = []
-    pending: list[int] = []  # label-only rows that wait for the row that they belong to
     group, group_indent, child_indent = "", 0.0, 0.0
-    last_line: Row | None = None
-
-    def label(index: int) -> list[Word]:
-        return grid[index][0]
-
-    for index, row in enumerate(body):
-        cells = grid[index]
-        filled = [i for i, words in enumerate(cells) if words and i]
-        if not filled:
-            if not cells[0]:
-                continue
-            if rows and not pending and last_line is not None and _goes_on(last_line, row, right, ruling):
-                cell = rows[-1][0]
-                if cell is not None and label(body.index(last_line)):
-                    rows[-1][0] = Cell(
-                        join_lines([cell.text, cell_text(cells[0])]),
-                        Box.around([cell.box, _box(cells[0])]),
-                    )
-                    last_line = row
-                    continue
-            if pending and not _goes_on(body[pending[-1]], row, right, ruling):
-                group, group_indent = _label_text(pending, grid), label(pending[0])[0].x0
-                child_indent = 0.0
-                pending = []
-            pending.append(index)
+    section: list[int] = []
+    for index in range(len(body)):
+        if home[index] is None:
+            if any(grid[index][1:]):
+                _add_to(rows, grid[index])
+            if labels[index].words:
+                section.append(index)
             continue
-        made = [Cell(cell_text(words), _box(words)) if words else None for words in cells]
-        if pending:
-            if made[0] is not None and _goes_on(body[pending[-1]], row, right, ruling):
-                made[0] = Cell(
-                    join_lines([_label_text(pending, grid), made[0].text]),
-                    Box.around([*(_box(label(p)) for p in pending), made[0].box]),
-                )
-            elif made[0] is None and row.y0 - body[pending[-1]].y1 < 0.6 * row.size:
-                made[0] = Cell(_label_text(pending, grid), Box.around(_box(label(p)) for p in pending))
-            else:
-                group, group_indent = _label_text(pending, grid), label(pending[0])[0].x0
-                child_indent = 0.0
-            pending = []
+        if home[index] != index:
+            continue
+        if section:
+            begin = len(section) - 1
+            while (
+                begin
+                and labels[section[begin]].y0 - labels[section[begin - 1]].y1 < 0.4 * labels[section[begin]].size
+                and labels[section[begin]].x0 <= labels[section[begin - 1]].x0 + 1
+                and _wraps(labels[section[begin - 1]], labels[section[begin]], right)
+            ):
+                begin -= 1
+            group = join_lines(cell_text(grid[k][0]) for k in section[begin:])
+            group_indent, child_indent = labels[section[begin]].x0, 0.0
+            section = []
+        own = lines[index]
+        made: list[Cell | None] = []
+        for column in range(len(columns)):
+            filled = [grid[k][column] for k in own if grid[k][column]]
+            made.append(
+                Cell(join_lines(cell_text(words) for words in filled), Box.around(_box(words) for words in filled))
+                if filled
+                else None
+            )
         if group and made[0] is not None:
             indent = made[0].box.x0
             if not child_indent:
@@ -240,65 +242,34 @@ def _merge_labels(
                 group = ""
         rows.append(made)
         groups.append(group)
-        last_line = row
     return rows, groups
 
 
-def _label_text(pending: list[int], grid: list[list[list[Word]]]) -> str:
-    return join_lines(cell_text(grid[p][0]) for p in pending)
+def _is_data(row: Row, cells: list[list[Word]], columns: list[Column]) -> bool:
+    """Tell whether a printed row begins a table row: it has values, and not only text that goes on from above."""
+    if not any(cells[1:]):
+        return False
+    return bool(row.values) or bool(cells[0])
+
+
+def _add_to(rows: list[list[Cell | None]], cells: list[list[Word]]) -> None:
+    """Put text that goes on in a text column to the row above."""
+    if not rows:
+        return
+    for column, words in enumerate(cells):
+        if not words or column == 0:
+            continue
+        cell = rows[-1][column]
+        if cell is None:
+            rows[-1][column] = Cell(cell_text(words), _box(words))
+        else:
+            rows[-1][column] = Cell(join_lines([cell.text, cell_text(words)]), Box.around([cell.box, _box(words)]))
+
+
+def _wraps(above: Label, below: Label, right: float) -> bool:
+    first = below.words[0]
+    return first.text[0].islower() or above.x1 + 0.25 * above.size + first.x1 - first.x0 > right
 
 
 def _box(words: list[Word]) -> Box:
     return Box(min(w.x0 for w in words), min(w.y0 for w in words), max(w.x1 for w in words), max(w.y1 for w in words))
-
-
-def _goes_on(above: Row, below: Row, right: float, ruling: Ruling) -> bool:
-    """Tell whether the label in ``below`` continues the label in ``above``."""
-    if not above.texts or not below.texts:
-        return False
-    first, second = above.texts[0], below.texts[0]
-    gap = second.y0 - first.y1
-    size = max(first.size, second.size)
-    if gap > 0.55 * size or abs(first.size - second.size) > 0.8 or first.bold != second.bold:
-        return False
-    if second.x0 < first.x0 - 2 * size:
-        return False
-    text = first.text.rstrip()
-    if text.endswith((":", "：")):
-        return False
-    begin = second.text[0]
-    if begin.islower() or (begin in "(&—–" and not text.endswith(".")):
-        if not begin.islower() and first.x1 < right - 0.35 * (right - first.x0):
-            return False
-        return True
-    if text.endswith((",", "-", "–", "—", "&", "/")) or text.rsplit(" ", 1)[-1].lower() in _JOINERS:
-        return True
-    word = second.words[0]
-    width = word.x1 - word.x0 if not is_cjk(begin) else size
-    return first.x1 + 0.25 * size + width > right + 1 and first.x1 - first.x0 > 5 * size
-
-
-_JOINERS = frozenset(
-    [
-        "of",
-        "and",
-        "or",
-        "the",
-        "to",
-        "in",
-        "for",
-        "on",
-        "by",
-        "from",
-        "with",
-        "a",
-        "an",
-        "at",
-        "as",
-        "per",
-        "that",
-        "is",
-        "are",
-        "net",
-    ]
-)

@@ -30,7 +30,14 @@ def read_headings(
     head: list[Row], columns: list[Column], ruling: Ruling
 ) -> tuple[tuple[str, ...], tuple[Box | None, ...]]:
     """Return heading and box of each column; spanning headings come first in every column that they span."""
-    pieces: list[list[Piece]] = [_row_pieces(row, columns, ruling) for row in head]
+    pieces: list[list[Piece]] = []
+    below = [""] * len(columns)  # what the rows further down say of each column
+    for row in reversed(head):
+        placed = _row_pieces(row, columns, ruling, below)
+        pieces.insert(0, placed)
+        for piece in placed:
+            for index in range(piece.first, piece.last + 1):
+                below[index] = f"{join_words(list(piece.words))} {below[index]}".strip()
     texts: list[str] = []
     boxes: list[Box | None] = []
     for index in range(len(columns)):
@@ -41,15 +48,15 @@ def read_headings(
     return tuple(texts), tuple(boxes)
 
 
-def _row_pieces(row: Row, columns: list[Column], ruling: Ruling) -> list[Piece]:
+def _row_pieces(row: Row, columns: list[Column], ruling: Ruling, below: list[str]) -> list[Piece]:
     runs: list[list[Word]] = []
     for value in row.values:
         runs.append(list(value.words))
     for line in row.texts:
         runs.extend(_split(line.words, columns))
     runs.sort(key=lambda words: words[0].x0)
-    pieces = [_place(words, columns, ruling) for words in runs]
-    return _spread(pieces, columns)
+    placed = [_place(words, columns, ruling) for words in runs]
+    return _spread([p for p, _ in placed], [ruled for _, ruled in placed], columns, below)
 
 
 def _split(words: list[Word], columns: list[Column]) -> list[list[Word]]:
@@ -72,7 +79,8 @@ def _between(x0: float, x1: float, columns: list[Column]) -> bool:
     return False
 
 
-def _place(words: list[Word], columns: list[Column], ruling: Ruling) -> Piece:
+def _place(words: list[Word], columns: list[Column], ruling: Ruling) -> tuple[Piece, bool]:
+    """Return the heading with the columns that it stands over, and whether a rule under it tells them for sure."""
     x0, x1 = words[0].x0, max(w.x1 for w in words)
     y1 = max(w.y1 for w in words)
     size = words[0].size
@@ -95,12 +103,12 @@ def _place(words: list[Word], columns: list[Column], ruling: Ruling) -> Piece:
         if len(under) > 1 and under[0] > 0 and rule.x1 - rule.x0 < 0.85 * (table_x1 - table_x0):
             middle = (rule.x0 + rule.x1) / 2
             if abs((x0 + x1) / 2 - middle) < 0.25 * (rule.x1 - rule.x0):
-                return Piece(tuple(words), under[0], under[-1])
+                return Piece(tuple(words), under[0], under[-1]), True
     if not overlapped:
         middle = (x0 + x1) / 2
         nearest = min(range(len(columns)), key=lambda i: _distance(middle, columns[i]))
         overlapped = [nearest]
-    return Piece(tuple(words), overlapped[0], overlapped[-1])
+    return Piece(tuple(words), overlapped[0], overlapped[-1]), False
 
 
 def _distance(x: float, column: Column) -> float:
@@ -109,28 +117,45 @@ def _distance(x: float, column: Column) -> float:
     return min(abs(x - column.x0), abs(x - column.x1))
 
 
-def _spread(pieces: list[Piece], columns: list[Column]) -> list[Piece]:
-    """Widen spanning headings to the columns that they are centred over and that nothing else in their row names."""
+def _spread(pieces: list[Piece], ruled: list[bool], columns: list[Column], below: list[str]) -> list[Piece]:
+    """Widen spanning headings to the columns that they are centred over and that nothing else in their row names.
+
+    A heading right over the middle of one column may still span its neighbours ("Year Ended December 31," over three
+    years): it does where the headings below are all periods, or come again under other spanning headings.
+    """
     result = list(pieces)
     for k, piece in enumerate(pieces):
-        if piece.first == 0 or not piece.words:
+        if piece.first == 0 or ruled[k]:
             continue
         box = piece.box
         middle = (box.x0 + box.x1) / 2
-        low = max((p.last + 1 for p in pieces[:k]), default=1)
+        low = max(max((p.last + 1 for p in result[:k]), default=1), 1)
         high = min((p.first - 1 for p in pieces[k + 1 :]), default=len(columns) - 1)
-        low = max(low, 1)
         first, last = piece.first, piece.last
-        if first == last and (
+        own = first == last and (
             abs(box.x1 - columns[first].x1) < 4 or columns[first].x0 - 2 < middle < columns[first].x1 + 2
-        ):
-            continue
+        )
         error = abs((columns[first].x0 + columns[last].x1) / 2 - middle)
         best = (error, first, last)
         for a in range(low, first + 1):
             for b in range(last, high + 1):
+                if a == b:
+                    continue
+                span = columns[b].x1 - columns[a].x0
                 e = abs((columns[a].x0 + columns[b].x1) / 2 - middle)
-                if e < best[0] - 2:
+                alike = _alike(below[a : b + 1], below)
+                if (alike and e < max(6.0, 0.06 * span) and (b - a > best[2] - best[1] or e < best[0] - 6)) or (
+                    not own and not alike and e < best[0] - 2 and best[2] - best[1] < 2
+                ):
                     best = (e, a, b)
         result[k] = Piece(piece.words, best[1], best[2])
     return result
+
+
+def _alike(group: list[str], everything: list[str]) -> bool:
+    """Tell whether headings look like what one spanning heading covers: all periods, or words that come again."""
+    if not all(group):
+        return False
+    if all(any(c.isdigit() for c in text) for text in group):
+        return True
+    return all(everything.count(text) > 1 for text in group)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from finlmm_parsers.layout.rules import Band
 from finlmm_parsers.layout.types import Line
-from finlmm_parsers.layout.values import Value, row_values
+from finlmm_parsers.layout.values import Value, part_lines, row_values
 
 # A line of prose is at least this many em wide; table labels and headings are mostly narrower.
 _PROSE_EM = 15.0
@@ -105,8 +105,11 @@ def make_rows(lines: list[Line], bands: list[Band]) -> list[Row]:
     prose = prose_lines(printed)
     rows: list[Row] = []
     for index, row in enumerate(printed):
-        if not any(id(line) in prose for line in row) or len(row) == 1:
+        if len(row) == 1:
             rows.append(_row(index, row))
+            continue
+        if not any(id(line) in prose for line in row):
+            rows.extend(_row(index, part) for part in _by_size(row))
             continue
         part: list[Line] = []
         parts: list[list[Line]] = [part]
@@ -134,6 +137,18 @@ def make_rows(lines: list[Line], bands: list[Band]) -> list[Row]:
     return _settle(rows, bands)
 
 
+def _by_size(row: list[Line]) -> list[list[Line]]:
+    """Part a row where the print changes to a much smaller or larger size over a gap: a chart beside a table."""
+    parts = [[row[0]]]
+    for before, line in zip(row, row[1:], strict=False):
+        low, high = sorted((before.size, line.size))
+        if low < 0.7 * high and line.x0 - before.x1 > 1.5 * high:
+            parts.append([line])
+        else:
+            parts[-1].append(line)
+    return parts
+
+
 def _settle(rows: list[Row], bands: list[Band]) -> list[Row]:
     """Join a row of values to the row of labels right above it when both stand in one band or overlap."""
     settled: list[Row] = []
@@ -144,13 +159,17 @@ def _settle(rows: list[Row], bands: list[Band]) -> list[Row]:
             and row.values
             and not row.texts
             and not row.years
-            and above.texts
-            and not above.values
+            and (above.texts or above.years)
+            and (above.years or not above.values)
             and row.index == above.index + 1
-            and all(t.x1 < row.x0 for t in above.texts)
+            and above.x1 < row.x0
             and (above.y1 > row.y0 + 0.12 * row.size or _in_one_band(above, row, bands))
         ):
             merged = _row(row.index, [*above.lines, *row.lines])
+            if above.years:  # a label that ends in a period ("... in", "Q1 2014")
+                merged.texts = above.lines
+                merged.values = row.values
+                merged.years = False
             settled[-1] = merged
             continue
         settled.append(row)
@@ -161,11 +180,13 @@ def _in_one_band(above: Row, row: Row, bands: list[Band]) -> bool:
     return any(
         band.y0 < above.middle and band.y1 > row.middle and band.x0 <= above.x0 + 2 and band.x1 > above.x1
         for band in bands
-        if band.y1 - band.y0 < 4 * row.size
+        if band.y1 - band.y0 < 8 * row.size
     )
 
 
 def _row(index: int, lines: list[Line]) -> Row:
+    if len(lines) > 1:
+        lines = part_lines(lines)
     values, texts = row_values(lines)
     return Row(
         index=index,

@@ -15,6 +15,9 @@ def find_gutter(draft: Draft, rows: list[Row], ruling: Ruling) -> float | None:
     same, so either the headings must repeat on both sides, or rules and shading must all stop at the gutter.
     """
     data = [rows[p] for p in draft.members]
+    stray = _stray_edge(draft, data)
+    if stray is not None:
+        return stray
     inner = [t for row in data for t in row.texts if t.x0 > draft.left]
     if len(inner) < 0.4 * len(data) or len(draft.columns) < 2:
         return None
@@ -26,10 +29,27 @@ def find_gutter(draft: Draft, rows: list[Row], ruling: Ruling) -> float | None:
         after = [c for c in draft.columns if c[0] > x0 and c[1] > x1]
         if not before or not after or any(c[0] < x0 < c[1] for c in draft.columns):
             continue
+        rows_right = [row for row in data if any(v.x0 > x1 for v in row.values)]
+        with_label = sum(1 for row in rows_right if any(t.x0 >= x0 - 1 and t.x1 <= x1 + 1 for t in row.texts))
+        if with_label < 0.9 * len(rows_right):
+            continue  # totals without a label of their own: the labels on the left name these rows as well
         gutter = (max(c[1] for c in before) + x0) / 2
         if _heads_repeat(draft, rows, gutter) or _rules_stop(draft, rows, ruling, gutter):
             return gutter
     return None
+
+
+def _stray_edge(draft: Draft, data: list[Row]) -> float | None:
+    """Return an x right of all values beyond which stand only a few texts: these belong to what is beside the table."""
+    if len(data) < 3:
+        return None
+    right = max(c[1] for c in draft.columns if c[4] > 1 or len(data) < 4)
+    size = data[0].size
+    strays = [t for row in data for t in row.texts if t.x0 > right + 1.2 * size]
+    rows_with = sum(1 for row in data if any(t.x0 > right + 1.2 * size for t in row.texts))
+    if not strays or 3 * rows_with > len(data):
+        return None
+    return right + 0.6 * size
 
 
 def _left_edges(texts: list[Line]) -> list[list[Line]]:

@@ -7,7 +7,8 @@ numbers cost next to nothing.
 
 from __future__ import annotations
 
-from finlmm_core.domain import Box
+from finlmm_core.domain import Box, FigureKind
+from finlmm_parsers.layout.captions import link_captions
 from finlmm_parsers.layout.cells import read_cells
 from finlmm_parsers.layout.checks import is_table
 from finlmm_parsers.layout.gather import Draft, gather
@@ -15,6 +16,7 @@ from finlmm_parsers.layout.rows import Row, make_rows
 from finlmm_parsers.layout.rules import Ruling, find_ruling
 from finlmm_parsers.layout.side_by_side import find_gutter, part_rows
 from finlmm_parsers.layout.types import Line, TableRegion
+from finlmm_parsers.layout.units import lines_above, set_units
 from finlmm_parsers.primitives import PagePrimitives
 
 
@@ -29,29 +31,50 @@ def find_tables(page: PagePrimitives, lines: list[Line]) -> list[TableRegion]:
         gutters = [(draft, x) for draft in drafts if (x := find_gutter(draft, rows, ruling)) is not None]
         if not gutters:
             break
-        for draft, x in reversed(gutters):
+        for draft, x in reversed(gutters):  # from below, so that positions further up stay right
             rows = part_rows(rows, draft, x)
         drafts = gather(rows, ruling)
     tables: list[TableRegion] = []
+    taken = {p for draft in drafts for p in draft.members}
     for draft in drafts:
-        table = _finish(draft, rows, ruling, page)
+        table = _finish(draft, rows, taken, ruling, page)
         if table is not None:
             tables.append(table)
     tables.sort(key=lambda t: (t.box.y0, t.box.x0))
+    if tables:
+        boxes: list[tuple[Box, FigureKind]] = [(table.box, "table") for table in tables]
+        for table, caption in zip(tables, link_captions(page, lines, boxes), strict=True):
+            table.title = caption.text if caption else ""
+            others = [other.box for other in tables if other is not table]
+            above = [line for line in lines_above(table.box, lines) if not any(b.overlap(line.box) for b in others)]
+            set_units(table, above)
     return tables
 
 
-def _finish(draft: Draft, rows: list[Row], ruling: Ruling, page: PagePrimitives) -> TableRegion | None:
+def _finish(
+    draft: Draft, rows: list[Row], others: set[int], ruling: Ruling, page: PagePrimitives
+) -> TableRegion | None:
     first, last = draft.members[0], draft.members[-1]
-    top, head_end = _headings(draft, rows, ruling)
-    inside = [p for p in range(top, last + 1) if rows[p].x0 < draft.x1 + 20 and rows[p].x1 > draft.x0 - 20]
-    head = [rows[p] for p in inside if p in head_end]
-    body = [rows[p] for p in inside if p not in head_end]
+    members = set(draft.members)
+    top, heads = _headings(draft, rows, ruling)
+    inside = [p for p in range(top, last + 1) if _beside(rows[p], draft) and (p in members or p not in others)]
+    head = [rows[p] for p in inside if p in heads]
+    body = [rows[p] for p in inside if p not in heads]
     box = Box.around(Box(rows[p].x0, rows[p].y0, rows[p].x1, rows[p].y1) for p in inside)
+    # rules and shading may run on under what stands beside the table
+    beyond = [rows[p] for p in range(top, last + 1) if p not in set(inside)]
+    right = min((row.x0 - 1 for row in beyond if row.x0 >= box.x1), default=page.width)
+    left = max((row.x1 + 1 for row in beyond if row.x1 <= box.x0), default=0.0)
     box = _with_ruling(box, ruling, rows[first].size)
+    box = Box(max(box.x0, left), box.y0, min(box.x1, right), box.y1)
     if not is_table(draft, head, body, box, rows, ruling, page):
         return None
     return read_cells(box.rounded(), head, body, ruling)
+
+
+def _beside(row: Row, draft: Draft) -> bool:
+    """Tell whether a row stands in a table's columns; labels may begin a little left of the rows with values."""
+    return row.x0 < draft.x1 and row.x1 > draft.x0 - 40 and row.x0 > draft.x0 - 60
 
 
 def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[int]]:
@@ -69,7 +92,7 @@ def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[i
     below = rows[first]
     for position in range(start - 1, max(-1, start - 16), -1):
         row = rows[position]
-        if row.index == below.index or row.x1 < draft.x0 - 20 or row.x0 > draft.x1 + 20:
+        if row.index == below.index or row.x0 > draft.x1 or row.x1 < draft.x0 - 40:
             continue
         gap = below.y0 - row.y1
         size = min(row.size, below.size)
@@ -77,7 +100,7 @@ def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[i
             break
         if gap > (1.0 if heads else 1.9) * size and not _rule_between(row, below, draft, ruling):
             break
-        if heads and _is_title(row, draft):
+        if heads and (_is_title(row, draft) or (len(row.lines) == 1 and _closed_off(row, below, draft, ruling))):
             break
         if row.values and not row.years and not _numbered_heads(row, draft):
             if row.texts or heads or gap > 0.6 * size:
@@ -112,7 +135,26 @@ def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[i
             top = position
             above = row
         return top, heads
-    return min(first, start), heads
+    return _label_lines(min(first, start), rows, draft, ruling), heads
+
+
+def _label_lines(first: int, rows: list[Row], draft: Draft, ruling: Ruling) -> int:
+    """Return where the label of a table's first row begins, which may be some lines above its values."""
+    top = first
+    for position in range(first - 1, max(-1, first - 8), -1):
+        row, below = rows[position], rows[top]
+        if not row.texts or row.values or row.x1 > draft.left or not below.texts:
+            break
+        if below.y0 - row.y1 > 0.5 * row.size or row.texts[0].bold != below.texts[0].bold:
+            break
+        one_band = any(
+            b.y0 < row.middle and b.y1 > below.middle and b.x0 <= row.x0 + 2 and b.x1 >= draft.left
+            for b in ruling.bands
+        )
+        if not one_band and not below.texts[0].text[0].islower():
+            break
+        top = position
+    return top
 
 
 def _rule_between(row: Row, below: Row, draft: Draft, ruling: Ruling) -> bool:
@@ -122,6 +164,14 @@ def _rule_between(row: Row, below: Row, draft: Draft, ruling: Ruling) -> bool:
         if rule.y0 >= row.y1 - 2 and rule.x0 < draft.x1 and rule.x1 > draft.left:
             return True
     return False
+
+
+def _closed_off(row: Row, below: Row, draft: Draft, ruling: Ruling) -> bool:
+    """Tell whether a rule over the table's whole width parts a lone line above from the headings."""
+    return any(
+        row.y1 - 2 <= rule.y0 <= below.y0 + 2 and rule.x0 < draft.x0 + 6 and rule.x1 > draft.x1 - 6
+        for rule in ruling.horizontal
+    )
 
 
 def _is_title(row: Row, draft: Draft) -> bool:
@@ -144,7 +194,11 @@ def _runs_across(row: Row, draft: Draft) -> bool:
         width = text.x1 - text.x0
         centred = abs(middle - (first[0] + first[1]) / 2) < max(6.0, 0.2 * width)
         flush = abs(text.x1 - first[1]) < 4
-        if text.x0 > draft.stub_right - 2 and (centred or flush) and text.x1 < first[1] + 0.6 * width:
+        if (
+            text.x0 > draft.stub_right - 2
+            and (centred or flush or len(row.lines) > 1)
+            and text.x1 < first[1] + 0.6 * width
+        ):
             continue
         if len(row.texts) + len(row.values) > 1 and text.x1 < first[0] + 0.5 * (first[1] - first[0]):
             continue

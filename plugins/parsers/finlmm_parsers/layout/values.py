@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from finlmm_parsers.layout.text import join_words
 from finlmm_parsers.layout.types import Line
 from finlmm_parsers.primitives import Word
 
@@ -15,6 +16,7 @@ _NUMBER = re.compile(
     r"(?:%|‰|x|X|×|bps|bp|pp|pts?|[mMbBkK]n?|p|¢|c|倍|元|亿|万|亿元|万元|年|天|个|家|[AEF])?[)\]]?"
     r"(?:%|x)?[*†‡§]{0,3}(?:\(\w{1,2}\)|\[\w{1,2}\])?\)?$"
 )
+_FRACTION = re.compile(r"^\d{1,4}(?:/\d{1,4}){1,2}[*†‡§\d]{0,2}$")  # attendance "5/6", a date "31/12/2021"
 _DASH = re.compile(r"^[$€£¥]?[-−–—‐―－]{1,3}[%)]?$")
 _WORDS = re.compile(r"^(?:\(?n/?[am]\.?\)?|n\.m\.?|nmf?|nil|not meaningful|[√✓✔●○◯×☑☒✗]|\*{1,3}|--+)$", re.IGNORECASE)
 _CURRENCY = re.compile(rf"^\(?(?:{_SIGN})\(?$")
@@ -43,6 +45,8 @@ def is_number(text: str) -> bool:
     if len(text) > 24:
         return False
     if any(c.isdigit() for c in text):
+        if "/" in text:
+            return _FRACTION.match(text) is not None
         return _NUMBER.match(text) is not None
     return _DASH.match(text) is not None or _WORDS.match(text) is not None
 
@@ -87,6 +91,32 @@ def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
                 values.append(Value(cell[0].x0, word.x1, cell, not before and is_year(word.text), _edge(word)))
                 before = []
     return values, texts
+
+
+def part_lines(lines: list[Line]) -> list[Line]:
+    """Part a number from a text that it stands close to, in rows that hold other cells of numbers."""
+    if all(len(line.words) == 1 for line in lines):
+        return lines
+    parted: list[Line] = []
+    known = [_kinds(line.words) is not None for line in lines]
+    if not any(known):
+        return lines
+    for line, pure in zip(lines, known, strict=True):
+        words = line.words
+        if pure or len(words) == 1 or len(words) > 30:
+            parted.append(line)
+            continue
+        start = 0
+        for i in range(1, len(words)):
+            if words[i].x0 - words[i - 1].x1 > 0.5 * line.size and _is_plain(words[i - 1]) != _is_plain(words[i]):
+                parted.append(Line(words[start:i], line.row, join_words(words[start:i])))
+                start = i
+        parted.append(Line(words[start:], line.row, join_words(words[start:])) if start else line)
+    return parted
+
+
+def _is_plain(word: Word) -> bool:
+    return word.text[-1] in "0123456789%)" and is_number(word.text)
 
 
 def _edge(word: Word) -> float:
