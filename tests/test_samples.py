@@ -360,6 +360,18 @@ def test_text_only_samples_can_be_kept_apart_from_contrastive_ones(tmp_path: Pat
     assert not questions["text"] & questions["contrastive"]
 
 
+def test_wrong_images_are_in_the_language_of_the_right_one(tmp_path: Path) -> None:
+    records = corpus(store_at(tmp_path))
+    for number in range(0, len(records), 3):
+        document = records[number].document
+        meta = document.meta.model_copy(update={"language": "zh"})
+        records[number] = dataclasses.replace(records[number], document=document.model_copy(update={"meta": meta}))
+    built(records, tmp_path)
+    language = {r.document.id: r.document.meta.language for r in records}
+    for row in rows(tmp_path, "contrastive"):
+        assert {language[f["document_id"]] for f in row["figures"]} == {language[row["document_id"]]}
+
+
 def test_one_report_alone_gets_its_distractors_from_itself(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     summary, _ = built([report(store, "Solo Inc.", 2021)], tmp_path)

@@ -153,7 +153,7 @@
     return make("div", { class: "strip" }, sample.figures.map((figure, index) => {
       const gold = index === sample.gold_image;
       const note = figure.report + ", page " + figure.page + (figure.caption ? ": " + figure.caption : "");
-      const image = zoomable(make("img", { src: data.pictures[figure.picture], alt: figure.kind, loading: "lazy" }), note);
+      const image = zoomable(make("img", { src: data.pictures[figure.picture], alt: figure.kind }), note);
       return make("div", { class: gold ? "picture gold" : "picture" }, make("div", { class: "frame" }, image),
         make("p", {}, make("b", {}, (index + 1) + " "),
           make("span", { class: "tag" }, gold ? "right" : figure.tier.replace(/_/g, " ")), " " + figure.kind),

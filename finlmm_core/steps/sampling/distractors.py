@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from finlmm_core.domain import QAPair, Split
+from finlmm_core.domain import Language, QAPair, Split
 from finlmm_core.steps.sampling.chance import Chance
 from finlmm_core.steps.sampling.config import SPLITS, SamplesConfig, Tier
 from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex
@@ -124,12 +124,13 @@ class DistractorChooser:
         for report in index.reports:
             if index.by_report[report.index]:
                 self._reports[index.splits[report.index], report.language].append(report.index)
-                self._reports[index.splits[report.index], None].append(report.index)
+                if report.language is not None:
+                    self._reports[index.splits[report.index], None].append(report.index)
         #: reason -> how many candidates were refused for it
         self.refused: Counter[str] = Counter()
 
     def choose(self, question: QAPair, right: FigureEntry) -> list[Distractor]:
-        """Return the wrong images for a question, hardest tier last; fewer than ``min_distractors`` where none fit."""
+        """Return the wrong images for a question, as many as wanted, or as many as there are that may stand there."""
         config = self._config
         chance = Chance("distractors", self._seed, question.id)
         wanted = config.max_distractors
@@ -148,10 +149,13 @@ class DistractorChooser:
                 verdicts[candidate.index] = reason is not None
             return verdicts[candidate.index]
 
+        language = self._index.reports[right.report].language
         for _ in range(wanted):
             first = self._draw_tier(chance)
-            for tier in (first, *(other for other in FALLBACK if other != first)):
-                found = self._first_that_may_stand(tier, right, taken, fits, chance)
+            order = (first, *(other for other in FALLBACK if other != first))
+            # a figure in another language is told apart at a glance: only where nothing else is left
+            for tier, any_language in [(tier, False) for tier in order] + [("random", True)]:
+                found = self._first_that_may_stand(tier, None if any_language else language, right, taken, fits, chance)
                 if found is not None:
                     taken.add(self._index.same[found.index])
                     chosen.append(Distractor(found, tier))
@@ -171,6 +175,7 @@ class DistractorChooser:
     def _first_that_may_stand(
         self,
         tier: Tier,
+        language: Language | None,
         right: FigureEntry,
         taken: set[int],
         fits: Callable[[FigureEntry], bool],
@@ -179,8 +184,10 @@ class DistractorChooser:
         want_kind = chance.uniform() < self._config.same_kind
         want_gold = chance.uniform() < self._config.also_gold
         candidates: list[FigureEntry] = []
-        for number in self._candidates(tier, right, chance):
+        for number in self._candidates(tier, language, right, chance):
             candidate = self._index.figures[number]
+            if language is not None and self._index.reports[candidate.report].language not in (language, None):
+                continue
             if self._index.same[number] in taken or not self._index.at_home(candidate):
                 continue
             candidates.append(candidate)
@@ -192,7 +199,7 @@ class DistractorChooser:
             )
         return next((candidate for candidate in candidates if not fits(candidate)), None)
 
-    def _candidates(self, tier: Tier, right: FigureEntry, chance: Chance) -> Iterator[int]:
+    def _candidates(self, tier: Tier, language: Language | None, right: FigureEntry, chance: Chance) -> Iterator[int]:
         index = self._index
         report = index.reports[right.report]
         if tier == "nearest":
@@ -208,11 +215,10 @@ class DistractorChooser:
             ]
             yield from chance.some(others, _LOOK_AT)
         else:
-            split = index.splits[report.index]
-            for key in ((split, report.language), (split, None)):
-                others = [r for r in self._reports[key] if index.reports[r].group != report.group]
-                if others:
-                    for _ in range(_LOOK_AT):
-                        inside = index.by_report[others[chance.below(len(others))]]
-                        yield inside[chance.below(len(inside))]
-                    return
+            reports = self._reports[index.splits[report.index], language]
+            for _ in range(_LOOK_AT if reports else 0):
+                other = reports[chance.below(len(reports))]
+                inside = index.by_report[other]
+                number = inside[chance.below(len(inside))]
+                if index.reports[other].group != report.group:
+                    yield number

@@ -27,8 +27,8 @@ _MANY = 50  # groups from which on the hash alone comes near enough to the share
 def company_key(name: str) -> str:
     """Return a company's name without legal form, case and punctuation, so that ways of writing it compare equal.
 
-    'Intel Corporation' and 'INTEL CORP.' both give 'intel'. Empty where nothing is left, as of 'The Company': it names no one, and reports must not be
-    held together by it.
+    'Intel Corporation' and 'INTEL CORP.' both give 'intel'. Empty where nothing is left, as of 'The Company': it names
+    no one, and reports must not be held together by it.
     """
     folded = fold(name).replace("&", " ")
     words = re.findall(r"[^\W_]+", re.sub(r"[.'’]", "", folded))
