@@ -41,6 +41,7 @@ class OcrAlignerOptions(PluginOptions):
     all_numbers: float = Field(default=1.5, ge=0, description="nats for a figure that shows all of them")
     periods: float = Field(default=1.5, ge=0, description="weight of periods")
     row: float = Field(default=2.0, ge=0, description="nats where the numbers stand on lines that name a label")
+    title: float = Field(default=4.0, ge=0, description="nats where the question spells out a figure's whole caption")
     derived: float = Field(
         default=1.0, ge=0, description="weight of an answer that can be computed from the figure's numbers"
     )
@@ -83,9 +84,11 @@ class OcrAligner(Aligner):
     def _signals(self, index: FigureIndex, query: Query, left: Sequence[int]) -> list[Signal]:
         options = self.options
         named = named_in(query)
-        words, most_words = _sum(
-            (options.question_words, map(index.term_scores, named.words)),
-            (options.answer_words, map(index.term_scores, named.answer_words)),
+        # Where evidence is known, a figure either shows it or not: how long it is, and what the options say, is noise.
+        known = bool(query.numbers)
+        words, most = _sum(
+            (options.question_words, (index.term_scores(term, by_length=not known) for term in named.words)),
+            (0.0 if known else options.answer_words, map(index.term_scores, named.answer_words)),
         )
         found_numbers = [index.number_scores(number) for number in named.numbers]
         numbers, most_numbers = _sum(
@@ -93,27 +96,30 @@ class OcrAligner(Aligner):
             (options.question_numbers, map(index.number_scores, named.question_numbers)),
         )
         periods, most_periods = _sum((options.periods, map(index.period_scores, named.periods)))
-        most = most_words + most_numbers + most_periods
-        if len(named.numbers) > 1:
-            most += options.all_numbers
+        most += most_numbers + most_periods + options.all_numbers * (len(named.numbers) > 1)
+        most += options.row * bool(named.labels and named.numbers)
+        scale = max(options.full_evidence, most)
         ranked = []
         for figure in left:
             parts = {
                 "words": words.get(figure, 0.0),
                 "numbers": numbers.get(figure, 0.0),
                 "periods": periods.get(figure, 0.0),
+                "title": options.title * _spelled_out(index.titles[figure], named.words),
             }
-            if len(named.numbers) > 1:
+            shown = 1.0
+            if named.numbers:
                 shown = sum(scores.get(figure, 0.0) for _, scores in found_numbers) / len(found_numbers)
+            if len(named.numbers) > 1:
                 parts["numbers"] += options.all_numbers * shown**2
             if named.labels and named.numbers:
                 parts["row"] = options.row * self._on_named_lines(index, figure, named)
             if named.computed is not None:
                 parts["derived"] = options.derived * self._derived(index, figure, query, named.computed)
-            ranked.append((sum(parts.values()), figure, parts))
-        if named.labels and named.numbers:
-            most += options.row
-        scale = max(options.full_evidence, most)
+            evidence = sum(parts.values())
+            if known:  # without the evidence's numbers the rest is no more than the same subject
+                evidence *= 0.4 + 0.6 * shown
+            ranked.append((evidence, figure, parts))
         ranked.sort(key=lambda one: (-one[0], one[1]))
         return [
             Signal(
@@ -150,6 +156,13 @@ class OcrAligner(Aligner):
             unsigned=sign_is_open(question),
         )
         return found - MISS
+
+
+def _spelled_out(title: frozenset[str], words: Sequence[str]) -> float:
+    """Return the square of the share of a caption's terms that a question has; captions of one term tell nothing."""
+    if len(title) < 2:
+        return 0.0
+    return (len(title & set(words)) / len(title)) ** 2
 
 
 def named_in(query: Query) -> Named:

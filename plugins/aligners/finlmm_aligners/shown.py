@@ -88,10 +88,11 @@ class FigureIndex:
         self.years: list[set[int]] = []
         self.values: list[list[float]] = []
         self.lengths: list[int] = []
+        self.titles: list[frozenset[str]] = []
         self.lines: list[list[tuple[frozenset[str], frozenset[str]]]] = []
         self._blurred: dict[str, set[str]] = defaultdict(set)
         self._grams: dict[str, set[str]] = defaultdict(set)
-        self._found: dict[str, tuple[float, dict[int, float]]] = {}
+        self._found: dict[tuple[str, bool], tuple[float, dict[int, float]]] = {}
         for number, figure in enumerate(self.figures):
             self._add(number, figure)
         self.mean_length = sum(self.lengths) / max(1, self.size) or 1.0
@@ -104,6 +105,7 @@ class FigureIndex:
     def _add(self, number: int, figure: Figure) -> None:
         text = figure.text if figure.caption in figure.text else f"{figure.caption}\n{figure.text}"
         counted = Counter(shown_terms(text))
+        self.titles.append(frozenset(shown_terms(figure.caption)))
         for term, count in counted.items():
             self.terms[term][number] = count
         self.lengths.append(sum(counted.values()))
@@ -135,22 +137,26 @@ class FigureIndex:
 
     # ---------------------------------------------------------------------------------------------- look-ups
 
-    def term_scores(self, term: str) -> tuple[float, dict[int, float]]:
+    def term_scores(self, term: str, by_length: bool = True) -> tuple[float, dict[int, float]]:
         """Return a term's rarity and, for each figure that shows it, how well (0 to 1).
 
-        Repetition counts little and long figures count less (BM25). A figure that does not show an English word as it
-        is may show one of its family ('approve', 'approval'), or what OCR made of it.
+        A figure that does not show an English word as it is may show one of its family ('approve', 'approval'), or
+        what OCR made of it.
+
+        Args:
+            term: a stemmed word or a pair of Chinese characters.
+            by_length: whether repetition counts a little and long figures count less (BM25), or only presence.
         """
-        if term not in self._found:
+        if (term, by_length) not in self._found:
             scores: dict[int, float] = {}
             exact = self.terms.get(term, {})
             for shown, quality in [(term, 1.0), *self._related(term)]:
                 for figure, count in self.terms.get(shown, {}).items():
-                    length = 1 - B + B * self.lengths[figure] / self.mean_length
+                    length = 1 - B + B * self.lengths[figure] / self.mean_length if by_length else 0.0
                     score = quality * min(1.0, count * (K1 + 1) / (count + K1 * length))
                     scores[figure] = max(score, scores.get(figure, 0.0))
-            self._found[term] = self.rarity(len(exact) or len(scores)), scores
-        return self._found[term]
+            self._found[term, by_length] = self.rarity(len(exact) or len(scores)), scores
+        return self._found[term, by_length]
 
     def _related(self, term: str) -> list[tuple[str, float]]:
         """Return shown English words that may be the given one, each with how likely, at most 0.8."""
