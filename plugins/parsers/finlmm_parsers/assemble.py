@@ -27,7 +27,7 @@ from finlmm_core.domain import (
 from finlmm_core.errors import DocumentError
 from finlmm_core.plugins.bases import OcrEngine
 from finlmm_parsers import cleaning
-from finlmm_parsers.crops import crop_dpi, put_crop
+from finlmm_parsers.crops import Drawing, crop_dpi, put_crop
 from finlmm_parsers.figure_text import text_inside
 from finlmm_parsers.layout.blocks import find_blocks
 from finlmm_parsers.layout.captions import link_captions
@@ -55,6 +55,8 @@ class PageSource(Protocol):
     def page(self, number: int) -> PagePrimitives: ...
 
     def render(self, number: int, box: Box | None, dpi: float) -> Image: ...
+
+    def draw(self, number: int, box: Box | None, dpi: float) -> Drawing: ...
 
 
 @dataclass(slots=True)
@@ -159,12 +161,12 @@ class _Assembly:
                 self._add_figure(number, region.box, region.kind, caption, text, source, image)
 
     def _crop(self, number: int, region: FigureRegion | TableRegion) -> ImageRef:
-        return put_crop(self.images, self._render(number, region.box))
+        return put_crop(self.images, self._draw(number, region.box))
 
-    def _render(self, number: int, box: Box) -> Image:
+    def _draw(self, number: int, box: Box) -> Drawing:
         options = self.options
         grown = box.grown(options.margin)
-        return self.source.render(number, grown, crop_dpi(grown, options.dpi, options.longest_side))
+        return self.source.draw(number, grown, crop_dpi(grown, options.dpi, options.longest_side))
 
     def _add_table(self, page: PagePrimitives, table: TableRegion, caption: Caption | None, text: str) -> None:
         source: TextSource = "ocr" if page.text_source == "ocr" else "layer"
@@ -219,7 +221,8 @@ class _Assembly:
             if picture.digests and all(digest in furniture for digest in picture.digests):
                 self._drop(picture, "repeated_logo", f"on more than {self.options.repeated_pages} pages")
                 continue
-            image = self._render(picture.page, picture.box)
+            drawing = self._draw(picture.page, picture.box)
+            image = drawing.image()
             look = cleaning.look_at(image)
             text, source = picture.text, "layer"
             reason = cleaning.picture_verdict(look, text, read=False)
@@ -236,7 +239,7 @@ class _Assembly:
                 continue
             kind: FigureKind = "chart" if look.flat >= 0.5 and cleaning.count_numbers(text) >= 3 else "image"
             self._add_figure(
-                picture.page, picture.box, kind, picture.caption, text, source, put_crop(self.images, image)
+                picture.page, picture.box, kind, picture.caption, text, source, put_crop(self.images, drawing)
             )
 
     def _drop(self, picture: _Waiting, reason: str, detail: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -23,36 +24,67 @@ def crop_dpi(box: Box, dpi: float, longest_side: int) -> float:
     return min(dpi, longest_side * 72.0 / longest)
 
 
-def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a PNG file of an array (height, width, 3) in RGB or (height, width) in grey.
+class Drawing:
+    """Pixels in the layout of a PNG's rows: a zero byte (no filter), then red, green, blue of each pixel.
 
-    Rendered pages are mostly flat, so rows are stored without a filter and compressed at the fastest level; trying the
-    five row filters, as Pillow does, takes longer than all the rest.
+    A renderer that writes into it needs no copy before the pixels are compressed.
     """
-    height, width = pixels.shape[:2]
-    colour_type = 2 if pixels.ndim == 3 else 0
-    rows = np.zeros((height, 1 + pixels[0].size), np.uint8)  # the leading byte of each row: no filter
-    rows[:, 1:] = pixels.reshape(height, -1)
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.stride = 1 + 3 * width
+        self.buffer = bytearray(self.stride * height)
+
+    @property
+    def address(self) -> int:
+        """Where the buffer is in memory; the first pixel follows one byte later."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self.buffer))
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The pixels as an array (height, width, 3) in RGB that shares their memory."""
+        rows = np.frombuffer(self.buffer, np.uint8).reshape(self.height, self.stride)
+        return np.lib.stride_tricks.as_strided(rows[:, 1:], (self.height, self.width, 3), (self.stride, 3, 1))
+
+    def image(self) -> Image:
+        """Return the pixels as a PIL image."""
+        from PIL import Image as PillowImage
+
+        return PillowImage.fromarray(np.ascontiguousarray(self.pixels))
+
+    def encode(self) -> bytes:
+        """Return a PNG file, in grey where no pixel has a colour.
+
+        Rendered pages are mostly flat, so rows are stored without a filter and compressed at the fastest level; trying
+        the five row filters, as Pillow does, takes longer than all the rest.
+        """
+        pixels = self.pixels
+        if not _is_grey(pixels):
+            return _png(self.width, self.height, 2, self.buffer)
+        rows = np.zeros((self.height, 1 + self.width), np.uint8)
+        rows[:, 1:] = pixels[:, :, 1]
+        return _png(self.width, self.height, 0, memoryview(rows).cast("B"))
+
+
+def _png(width: int, height: int, colour_type: int, rows: bytearray | memoryview) -> bytes:
     parts = [b"\x89PNG\r\n\x1a\n"]
     for name, data in (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)),
-        (b"IDAT", zlib.compress(memoryview(rows).cast("B"), 1)),
+        (b"IDAT", zlib.compress(rows, 1)),
         (b"IEND", b""),
     ):
-        parts += [struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(name + data))]
+        parts += [struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))]
     return b"".join(parts)
 
 
-def put_crop(images: ImageStore, image: Image) -> ImageRef:
-    """Store an RGB image without loss, as grey where it has no colour; return its reference."""
-    pixels = np.asarray(image)
-    if _is_grey(pixels):
-        pixels = pixels[:, :, 1]
-    return images.put_bytes(encode_png(pixels), image.width, image.height, "png")
-
-
 def _is_grey(pixels: NDArray[np.uint8]) -> bool:
-    sample = pixels[::7]  # most coloured crops are told by a few rows
-    if (sample[:, :, 0] != sample[:, :, 1]).any() or (sample[:, :, 1] != sample[:, :, 2]).any():
-        return False
-    return bool((pixels[:, :, 0] == pixels[:, :, 1]).all() and (pixels[:, :, 1] == pixels[:, :, 2]).all())
+    for part in (pixels[::7], pixels):  # most coloured crops are told by a few rows
+        red, green, blue = part[:, :, 0], part[:, :, 1], part[:, :, 2]
+        if not (np.array_equal(red, green) and np.array_equal(green, blue)):
+            return False
+    return True
+
+
+def put_crop(images: ImageStore, drawing: Drawing) -> ImageRef:
+    """Store a drawing without loss; return its reference."""
+    return images.put_bytes(drawing.encode(), drawing.width, drawing.height, "png")

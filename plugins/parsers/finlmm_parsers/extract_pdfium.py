@@ -15,17 +15,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from finlmm_core.domain import Box
 from finlmm_core.errors import DocumentError
 from finlmm_parsers import pdfium_library as pdfium
+from finlmm_parsers.crops import Drawing
 from finlmm_parsers.guards import check_file
 from finlmm_parsers.primitives import PagePrimitives, Raster, Shape, Word
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
-#: pdfium writes U+0002 or U+FFFE for a hyphen at the end of a line; the word ends there.
-_WORD = re.compile("[^\\s\x00-\x1f\ufffe\uffff\u200b]+[\x02\ufffe]?")
+    _Floats = NDArray[np.float64]
+
+_WORD = re.compile(r"\S+")
+#: pdfium writes U+0002 or U+FFFE for a hyphen at the end of a line, with the next line's word right after it, and
+#: other control characters for glyphs that it cannot name.
+_ODD = re.compile("[\x00-\x08\x0e-\x1b\ufffe\uffff\u200b]")
+_ODD_WORD = re.compile("[^\\s\x00-\x1f\ufffe\uffff\u200b]+[\x02\ufffe]?")
 _BOLD_NAME = re.compile("bold|black|heavy|semibold|demi", re.IGNORECASE)
 #: Forms nest; deeper than this is a broken or hostile file.
 _DEEPEST_FORM = 12
@@ -73,6 +82,16 @@ class Affine(NamedTuple):
         top, bottom = (sx, tx) if sx < tx else (tx, sx)
         up, down = (sy, ty) if sy < ty else (ty, sy)
         return left + low + e, top + up + f, right + high + e, bottom + down + f
+
+    def bounds_of_all(self, x0: _Floats, y0: _Floats, x1: _Floats, y1: _Floats) -> tuple[_Floats, ...]:
+        """Return the upright bounds of many transformed rectangles, as four arrays."""
+        a, b, c, d, e, f = self
+        return (
+            np.minimum(a * x0, a * x1) + np.minimum(c * y0, c * y1) + e,
+            np.minimum(b * x0, b * x1) + np.minimum(d * y0, d * y1) + f,
+            np.maximum(a * x0, a * x1) + np.maximum(c * y0, c * y1) + e,
+            np.maximum(b * x0, b * x1) + np.maximum(d * y0, d * y1) + f,
+        )
 
     @property
     def scale(self) -> float:
@@ -201,49 +220,69 @@ class PdfiumFile:
     def _words_of(self, text_page: int, to_shown: Affine) -> list[Word]:
         lib = self._lib
         text = self._text(text_page)
-        get_box, get_object = lib.FPDFText_GetLooseCharBox, lib.FPDFText_GetTextObject
-        floats, at = self._floats, self._float_at
-        bounds = to_shown.bounds
+        pattern = _ODD_WORD if _ODD.search(text) else _WORD
+        matches = list(pattern.finditer(text))
+        if not matches:
+            return []
+        spans = [match.span() for match in matches]
+        # The boxes of the first and the last character of each word, one after the other: left, top, right, bottom.
+        buffer = (ctypes.c_float * (8 * len(spans)))()
+        at = ctypes.addressof(buffer)
+        get_box = lib.FPDFText_GetLooseCharBox
+        for start, end in spans:
+            get_box(text_page, start, at)
+            get_box(text_page, end - 1, at + 16)
+            at += 32
+        corners = np.frombuffer(buffer, dtype=np.float32).astype(np.float64).reshape(-1, 8)
+        x0, y0, x1, y1 = to_shown.bounds_of_all(
+            np.minimum(corners[:, 0], corners[:, 4]),
+            np.minimum(corners[:, 3], corners[:, 7]),
+            np.maximum(corners[:, 2], corners[:, 6]),
+            np.maximum(corners[:, 1], corners[:, 5]),
+        )
+        get_object = lib.FPDFText_GetTextObject
         styles: dict[int, tuple[float, bool, bool]] = {}
         fonts: dict[int, bool] = {}
-        words: list[Word] = []
-        for match in _WORD.finditer(text):
-            start, end = match.span()
-            get_box(text_page, start, at)
-            left, top, right, bottom = floats[0:4]
-            if end - start > 1:
-                get_box(text_page, end - 1, at)
-                left2, top2, right2, bottom2 = floats[0:4]
-                left, right = min(left, left2), max(right, right2)
-                top, bottom = max(top, top2), min(bottom, bottom2)
+        known: dict[tuple[float, ...], tuple[float, bool]] = {}
+        shown_as = []
+        for start, _ in spans:
             owner = get_object(text_page, start) or 0
             style = styles.get(owner)
             if style is None:
-                style = styles[owner] = self._style(text_page, start, owner, to_shown, fonts)
-            size, bold, upright = style
-            string = match.group()
-            if string[-1] in "\x02\ufffe":
-                string = string[:-1] + "-"
-            x0, y0, x1, y1 = bounds(left, bottom, right, top)
-            words.append(Word(string, x0, y0, x1, y1, size, bold, upright))
-        return words
+                style = styles[owner] = self._style(text_page, start, owner, to_shown, fonts, known)
+            shown_as.append(style)
+        texts = [match.group() for match in matches]
+        texts = [text[:-1] + "-" if text[-1] in "\x02\ufffe" else text for text in texts]
+        sizes, bolds, uprights = zip(*shown_as, strict=True)
+        rows = zip(texts, x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), sizes, bolds, uprights, strict=True)
+        return list(map(Word._make, rows))
 
     def _style(
-        self, text_page: int, index: int, owner: int, to_shown: Affine, fonts: dict[int, bool]
+        self,
+        text_page: int,
+        index: int,
+        owner: int,
+        to_shown: Affine,
+        fonts: dict[int, bool],
+        known: dict[tuple[float, ...], tuple[float, bool]],
     ) -> tuple[float, bool, bool]:
         """Return font size as shown, boldness, and whether the writing runs left to right, for one text object."""
         lib = self._lib
         lib.FPDFText_GetMatrix(text_page, index, self._float_at)
-        shown = to_shown.after(Affine(*self._floats[0:4]))
-        size = lib.FPDFText_GetFontSize(text_page, index) * math.hypot(shown.c, shown.d)
+        key = (lib.FPDFText_GetFontSize(text_page, index), *self._floats[0:4])
+        found = known.get(key)
+        if found is None:
+            shown = to_shown.after(Affine(*key[1:]))
+            size = round(key[0] * math.hypot(shown.c, shown.d), 2)
+            found = known[key] = (size, shown.a > 0 and abs(shown.b) < 0.3 * shown.a)
         bold = False
         if owner:
             font = lib.FPDFTextObj_GetFont(owner) or 0
-            known = fonts.get(font)
-            if known is None:
-                known = fonts[font] = bool(font) and self._is_bold(font)
-            bold = known
-        return round(size, 2), bold, shown.a > 0 and abs(shown.b) < 0.3 * shown.a
+            is_bold = fonts.get(font)
+            if is_bold is None:
+                is_bold = fonts[font] = bool(font) and self._is_bold(font)
+            bold = is_bold
+        return found[0], bold, found[1]
 
     def _is_bold(self, font: int) -> bool:
         if self._lib.FPDFFont_GetWeight(font) >= 600:
@@ -436,8 +475,10 @@ class PdfiumFile:
             dpi: pixels an inch; lowered where the image would have more than ``most_pixels``.
             most_pixels: the largest image, in pixels.
         """
-        from PIL import Image as PillowImage
+        return self.draw(number, box, dpi, most_pixels).image()
 
+    def draw(self, number: int, box: Box | None, dpi: float, most_pixels: int = 16_000_000) -> Drawing:
+        """Return a region of a page as pixels that can be stored without being copied; arguments as for ``render``."""
         lib = self._lib
         handle = self._enter_page(number)
         page_width, page_height = self.size(number)
@@ -450,20 +491,25 @@ class PdfiumFile:
         left, top = math.floor(x0 * scale), math.floor(y0 * scale)
         width = max(1, math.ceil(x1 * scale) - left)
         height = max(1, math.ceil(y1 * scale) - top)
-        stride = width * 3
-        pixels = bytearray(stride * height)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(pixels))
-        bitmap = lib.FPDFBitmap_CreateEx(width, height, pdfium.BITMAP_BGR, address, stride)
+        drawing = Drawing(width, height)
+        bitmap = lib.FPDFBitmap_CreateEx(width, height, pdfium.BITMAP_BGR, drawing.address + 1, drawing.stride)
         if not bitmap:
             raise DocumentError("unreadable", f"page {number}: no bitmap of {width} x {height} pixels")
         try:
             lib.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
             lib.FPDF_RenderPageBitmap(
-                bitmap, handle, -left, -top, round(page_width * scale), round(page_height * scale), 0, 0
+                bitmap,
+                handle,
+                -left,
+                -top,
+                round(page_width * scale),
+                round(page_height * scale),
+                0,
+                pdfium.RENDER_AS_RGB,
             )
         finally:
             lib.FPDFBitmap_Destroy(bitmap)
-        return PillowImage.frombuffer("RGB", (width, height), pixels, "raw", "BGR", stride, 1)
+        return drawing
 
 
 def _is_rectangle(outline: list[tuple[float, float]]) -> bool:

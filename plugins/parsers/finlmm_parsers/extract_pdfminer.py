@@ -22,6 +22,7 @@ from pdfminer.psexceptions import PSException
 
 from finlmm_core.domain import Box, TextSource
 from finlmm_core.errors import DocumentError
+from finlmm_parsers.crops import Drawing
 from finlmm_parsers.extract_pdfium import PdfiumFile
 from finlmm_parsers.glyphs import words_of
 from finlmm_parsers.pdfminer_device import PrimitivesDevice, PrimitivesInterpreter
@@ -95,6 +96,10 @@ class PdfminerFile:
     def render(self, number: int, box: Box | None, dpi: float) -> Image:
         """Return a region of a page (from 1), in points as shown, as an RGB image."""
         return self._rendering.render(number, box, dpi)
+
+    def draw(self, number: int, box: Box | None, dpi: float) -> Drawing:
+        """Return a region of a page as pixels that can be stored without being copied; see ``render``."""
+        return self._rendering.draw(number, box, dpi)
 
     def size(self, number: int) -> tuple[float, float]:
         """Return width and height, in points, of a page (from 1) as shown."""

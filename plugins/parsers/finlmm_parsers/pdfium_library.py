@@ -64,6 +64,8 @@ TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
 LINE_TO, BEZIER_TO, MOVE_TO = 0, 1, 2
 #: pdfium's bitmap formats: one byte a pixel (grey), three bytes blue-green-red.
 BITMAP_GREY, BITMAP_BGR = 1, 2
+#: pdfium's flag to write red-green-blue instead.
+RENDER_AS_RGB = 0x10
 
 
 class PdfiumLibrary:
