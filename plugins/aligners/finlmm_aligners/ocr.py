@@ -34,7 +34,7 @@ class OcrAlignerOptions(PluginOptions):
     full_evidence: float = Field(
         default=20.0, gt=0, description="nats of evidence that score 1; a question that names more is scored by share"
     )
-    question_words: float = Field(default=0.75, ge=0, description="weight of the question's and its labels' words")
+    words: float = Field(default=0.75, ge=0, description="weight of the question's and its labels' words")
     answer_words: float = Field(default=0.5, ge=0, description="weight of words that only answer and options have")
     question_numbers: float = Field(default=0.75, ge=0, description="weight of numbers in the question")
     numbers: float = Field(default=2.5, ge=0, description="weight of the evidence's numbers and of those in an answer")
@@ -70,7 +70,7 @@ class OcrAligner(Aligner):
     def align(
         self, document: Document, queries: Sequence[Query], candidates: Sequence[Sequence[Figure]]
     ) -> list[list[Signal]]:
-        """Return for each query the best figures with the parts 'words', 'numbers', 'periods', 'row' and 'derived'.
+        """Return for each query the best figures; the parts, in nats, are named as the options that weigh them.
 
         Rarity is taken over all figures of the report, whatever the chain before left.
         """
@@ -86,32 +86,29 @@ class OcrAligner(Aligner):
         named = named_in(query)
         # Where evidence is known, a figure either shows it or not: how long it is, and what the options say, is noise.
         known = bool(query.numbers)
-        words, most = _sum(
-            (options.question_words, (index.term_scores(term, by_length=not known) for term in named.words)),
-            (0.0 if known else options.answer_words, map(index.term_scores, named.answer_words)),
-        )
         found_numbers = [index.number_scores(number) for number in named.numbers]
-        numbers, most_numbers = _sum(
-            (options.numbers, found_numbers),
-            (options.question_numbers, map(index.number_scores, named.question_numbers)),
-        )
-        periods, most_periods = _sum((options.periods, map(index.period_scores, named.periods)))
-        most += most_numbers + most_periods + options.all_numbers * (len(named.numbers) > 1)
-        most += options.row * bool(named.labels and named.numbers)
+        sums, most = {}, 0.0
+        for part, weight, found in (
+            ("words", options.words, [index.term_scores(term, by_length=not known) for term in named.words]),
+            ("answer_words", 0.0 if known else options.answer_words, map(index.term_scores, named.answer_words)),
+            ("question_numbers", options.question_numbers, map(index.number_scores, named.question_numbers)),
+            ("numbers", options.numbers, found_numbers),
+            ("periods", options.periods, map(index.period_scores, named.periods)),
+        ):
+            sums[part], part_most = _weighted(weight, found)
+            most += part_most
+        most += options.all_numbers * (len(named.numbers) > 1) + options.row * bool(named.labels and named.numbers)
+        most += options.title * any(index.titles)
         scale = max(options.full_evidence, most)
         ranked = []
         for figure in left:
-            parts = {
-                "words": words.get(figure, 0.0),
-                "numbers": numbers.get(figure, 0.0),
-                "periods": periods.get(figure, 0.0),
-                "title": options.title * _spelled_out(index.titles[figure], named.words),
-            }
+            parts = {part: scores.get(figure, 0.0) for part, scores in sums.items()}
+            parts["title"] = options.title * _spelled_out(index.titles[figure], named.words)
             shown = 1.0
             if named.numbers:
                 shown = sum(scores.get(figure, 0.0) for _, scores in found_numbers) / len(found_numbers)
             if len(named.numbers) > 1:
-                parts["numbers"] += options.all_numbers * shown**2
+                parts["all_numbers"] = options.all_numbers * shown**2
             if named.labels and named.numbers:
                 parts["row"] = options.row * self._on_named_lines(index, figure, named)
             if named.computed is not None:
@@ -203,16 +200,15 @@ def _keys(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _sum(*groups: tuple[float, Iterable[tuple[float, dict[int, float]]]]) -> tuple[dict[int, float], float]:
+def _weighted(weight: float, found: Iterable[tuple[float, dict[int, float]]]) -> tuple[dict[int, float], float]:
     """Return each figure's sum of weight times rarity times match, and the most that one could reach.
 
     What no figure shows does not tell which one is meant, so it does not count in the most.
     """
     sums: dict[int, float] = {}
     most = 0.0
-    for weight, found in groups:
-        for rarity, scores in found:
-            most += weight * rarity if scores else 0.0
-            for figure, match in scores.items():
-                sums[figure] = sums.get(figure, 0.0) + weight * rarity * match
+    for rarity, scores in found:
+        most += weight * rarity if scores else 0.0
+        for figure, match in scores.items():
+            sums[figure] = sums.get(figure, 0.0) + weight * rarity * match
     return sums, most
