@@ -366,7 +366,8 @@ class Judge:
         found = []
         for i, row in enumerate(table.rows):
             section = _letters(table.row_groups[i])
-            names = {_letters(row[0]), _letters(f"{row[0]} ({table.row_groups[i]})")}
+            label = re.sub(r"\s*[(（]\d[)）]$", "", row[0])  # a footnote's number is no part of the name
+            names = {_letters(label), _letters(row[0]), _letters(f"{label} ({table.row_groups[i]})")}
             for j in range(1, len(row)):
                 heading = _letters(table.header[j])
                 straight = first in names and second == heading and (not group or group == section)
@@ -384,7 +385,7 @@ class Judge:
         matching = [
             s
             for s in self.report.statements
-            if (_letters(s.cause) in answer or answer in _letters(s.cause)) and (not pages or s.page in pages)
+            if (_spoken(s.cause) in answer or answer in _spoken(s.cause)) and (not pages or s.page in pages)
         ]
         right = any(_letters(s.subject) in asked for s in matching)
         self.count("explanations", right)
@@ -403,6 +404,11 @@ def _overlap(true: TruthFigure, figure: Figure) -> float:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).lower()
+
+
+def _spoken(cause: str) -> str:
+    """Return a cause as somebody else tells it: what the report calls ours is the company's."""
+    return _letters(re.sub(r"\bour\b", "the company's", cause))
 
 
 def _matched(wanted: Sequence[str], given: Sequence[str]) -> dict[int, int]:

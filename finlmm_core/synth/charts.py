@@ -111,7 +111,7 @@ def draw_chart(
     if spec.unit and spec.kind not in ("pie", "donut"):
         painter.text(figure.text(0.02, (top - line * 0.7) / height, spec.unit), 0.92)
         top -= line * 1.2
-    bottom, right = 4.0, width - 8.0
+    left, bottom, right = 8.0, 4.0, width - 8.0
     legend_names = list(spec.names) if len(spec.names) > 1 else []
     if spec.kind in ("pie", "donut"):
         legend_names = list(spec.categories)
@@ -119,14 +119,21 @@ def draw_chart(
         legend_names = []
     legend_at = look.legend if spec.kind not in ("pie", "donut") else "right"
     if legend_names:
+        rows = len(_legend_rows(legend_names, look, width))
         if legend_at == "bottom":
-            bottom += line
+            bottom += line * rows
         elif legend_at == "top":
-            top -= line * 1.2
+            top -= line * (rows + 0.2)
         else:
-            right -= _longest(legend_names, look) + 24
+            names_width = _longest(legend_names, look) + 24
+            right -= names_width
+            if spec.kind in ("pie", "donut"):
+                # Pie and legend stand together in the middle.
+                side = min(right - 8.0, top - bottom)
+                right = (width + side - names_width) / 2 + 12
+                left = right - side - 12
     if spec.kind in ("pie", "donut"):
-        _pie(figure, painter, (8.0, bottom, right, top), width, height)
+        _pie(figure, painter, (left, bottom, right - 12, top), width, height)
     else:
         _axes_chart(figure, painter, (bottom, right, top), width, height)
     if legend_names:
@@ -408,13 +415,29 @@ def _legend(
             painter.text(figure.text((right + 18) / width, (y + 0.2) / height, name, va="baseline"))
             y -= step
         return
-    widths = [_longest([name], look) + 26 for name in names]
-    x = max(4.0, (width - sum(widths)) / 2)
     y = 5.0 if at == "bottom" else top + look.size * 0.55
-    for index, (name, wide) in enumerate(zip(names, widths, strict=True)):
-        swatch(x, y, index)
-        painter.text(figure.text((x + 13) / width, (y + 0.2) / height, name, va="baseline"))
-        x += wide
+    for row in reversed(_legend_rows(names, look, width)):
+        widths = [_longest([names[index]], look) + 26 for index in row]
+        x = max(4.0, (width - sum(widths)) / 2)
+        for index, wide in zip(row, widths, strict=True):
+            swatch(x, y, index)
+            painter.text(figure.text((x + 13) / width, (y + 0.2) / height, names[index], va="baseline"))
+            x += wide
+        y += look.size * 1.55
+
+
+def _legend_rows(names: Sequence[str], look: ChartLook, width: float) -> list[list[int]]:
+    """Return which names stand in which line of a horizontal legend."""
+    rows: list[list[int]] = []
+    free = 0.0
+    for index, name in enumerate(names):
+        wide = _longest([name], look) + 26
+        if not rows or wide > free:
+            rows.append([])
+            free = width - 8
+        rows[-1].append(index)
+        free -= wide
+    return rows
 
 
 def render_png(drawn: DrawnChart, dpi: int) -> tuple[bytes, Box]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from finlmm_core.synth.charts import ChartSpec
 from finlmm_core.synth.finance import Company, FiscalYear
@@ -323,6 +324,48 @@ class Exhibits:
         ]
         rows.append(Row(self.voice.label("employees"), tuple(Cell(f"{book.employees:,}") for book in books)))
         return self.table([[Heading(self.year_heading(year)) for year in self.years(3)]], rows, money=False)
+
+    def sites(self) -> TableSpec:
+        """Return a table of words with one column of numbers."""
+        rng, phrases = self.voice.rng, self.voice.phrases
+        rows = []
+        for place in rng.sample(list(phrases.places), rng.randint(4, 7)):
+            area = f"{rng.randint(12, 480) * 500:,}"
+            product = rng.choice(self.voice.sector.products)
+            shown = product if self.voice.zh else product[0].upper() + product[1:]
+            rows.append(Row(place, (Cell(rng.choice(self.company.regions)), Cell(shown), Cell(area))))
+        heads = [Heading(self.voice.label(key)) for key in ("country_head", "use_head", "area_head")]
+        spec = self.table([heads], rows, money=False, text_columns=frozenset({0, 1}))
+        return replace(spec, stub_head=self.voice.label("sites_head"))
+
+    def with_notes(self, spec: TableSpec) -> TableSpec:
+        """Return the table with a column of note numbers after the labels, as financial statements have it."""
+        rng = self.voice.rng
+        number = rng.randint(2, 6)
+        rows = []
+        for row in spec.rows:
+            if row.kind == "section":
+                rows.append(row)
+                continue
+            note = ""
+            if row.kind == "data" and rng.random() < 0.6:
+                note = str(number)
+                number += 1
+            rows.append(row._replace(cells=(Cell(note), *row.cells)))
+        at = min(1, len(spec.levels) - 1)
+        levels = tuple(
+            (Heading(self.voice.label("note_head") if index == at else ""), *level)
+            for index, level in enumerate(spec.levels)
+        )
+        return replace(spec, rows=tuple(rows), levels=levels)
+
+    def with_footnote(self, spec: TableSpec) -> TableSpec:
+        """Return the table with a footnote's number behind one label."""
+        places = [index for index, row in enumerate(spec.rows) if row.kind == "data" and row.cells]
+        at = self.voice.rng.choice(places)
+        rows = list(spec.rows)
+        rows[at] = rows[at]._replace(label=f"{rows[at].label} (1)")
+        return replace(spec, rows=tuple(rows))
 
     # ------------------------------------------------------------------ charts
 

@@ -412,7 +412,7 @@ class Flow:
         extra = len(lines) * look.size * 1.2 + look.size * (2.2 if unit_line else 0.8)
         if plan.height + extra > self.bottom - self.top:
             return False
-        self.need(plan.height + extra + 6)
+        self.need(plan.height + extra + 6 + (look.size * 2.4 if caption.note else 0))
         self.y += 3
         caption_box = self._draw_caption(lines, caption.text) if lines else None
         unit_box = None
@@ -430,6 +430,10 @@ class Flow:
             alternatives.append(Box.around([ink, unit_box]))
         if caption_box is not None:
             alternatives.append(Box.around([ink, caption_box, *([unit_box] if unit_box else [])]))
+        if caption.note:
+            self.y -= look.size * 0.8
+            alternatives.append(Box.around([ink, self._note(caption.note)]))
+            self.y += look.size * 0.8
         self._add_figure("table", ink, alternatives, caption, caption_box, False, table=truth)
         return True
 

@@ -37,6 +37,7 @@ class Phrases:
 
     language: Language
     names: tuple[tuple[str, str], ...]
+    places: tuple[str, ...]
     legal_forms: tuple[str, ...]
     sectors: tuple[Sector, ...]
     regions: tuple[tuple[str, ...], ...]

@@ -8,11 +8,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from finlmm_core.domain import Box
 from finlmm_core.synth import noise
 from finlmm_core.synth.charts import ChartSpec, pick_look
 from finlmm_core.synth.exhibits import Exhibits
 from finlmm_core.synth.finance import Company
-from finlmm_core.synth.flow import Caption, Flow, ReportLook
+from finlmm_core.synth.flow import Caption, Flow, PageDraft, ReportLook
 from finlmm_core.synth.fonts import CHINESE_SANS, CHINESE_SERIF, LATIN_FAMILIES, register_chinese, text_width
 from finlmm_core.synth.phrases import Phrases, Sector, UnitWords
 from finlmm_core.synth.scan import rotate_box, scan_page
@@ -124,8 +125,10 @@ class ReportMaker:
         self.table_format = own.choice(phrases.table_words)
         self.raster_share = own.choice([0.0, 0.2, 0.35, 0.6])
         self.inside_titles = own.random() < 0.25
+        self.notes_column = own.random() < 0.25
+        self.footnotes = own.random() < 0.3
+        self.contents = own.random() < 0.5
         self._numbers = {"figure": 0, "table": 0}
-        self._table_units = 0
 
     # ------------------------------------------------------------------ outline
 
@@ -133,6 +136,8 @@ class ReportMaker:
         """Fill all pages."""
         scans = self.rng.random() < 0.4
         self._cover()
+        if self.contents:
+            self.flow.new_page()
         self._letter()
         for section in self.rng.sample([self._overview, self._overview_with_charts], 1):
             section()
@@ -141,6 +146,8 @@ class ReportMaker:
         self._costs()
         if self.rng.random() < 0.6:
             self._prose("strategy", "h_strategy", columns=self.rng.choice([1, 2]))
+        if self.rng.random() < 0.4:
+            self._sites()
         self._liquidity()
         if self.rng.random() < 0.5:
             self._prose("risk", "h_risk", columns=2)
@@ -148,6 +155,33 @@ class ReportMaker:
         self._prose("notes", "h_notes", columns=self.rng.choice([1, 2, 2]))
         if scans:
             self._audit()
+        if self.contents:
+            self._contents(self.flow.pages[1])
+
+    def _contents(self, page: PageDraft) -> None:
+        """Fill the page kept for the table of contents: titles, dots, page numbers."""
+        look, sheet = self.look, page.sheet
+        x, right, y = look.margin + 30.0, look.width - look.margin - 30.0, look.margin + 80.0
+        boxes = [sheet.text(x, y, self.voice.label("contents"), look.display.bold, look.size * 2, look.accent)]
+        y += look.size * 1.5
+        dot = text_width(".", look.body.regular, look.size)
+        for draft in self.flow.pages:
+            for block in draft.blocks:
+                if block.kind == "heading" and block.box.height > look.size * 1.2 and draft.number > 2:
+                    y += look.size * 2.2
+                    title = sheet.text(x, y, block.text, look.body.regular, look.size)
+                    number = sheet.text(right, y, str(draft.number), look.body.regular, look.size, align="right")
+                    count = int((number.x0 - title.x1 - 10) / dot)
+                    sheet.text(number.x0 - 4, y, "." * max(3, count), look.body.regular, look.size, align="right")
+                    boxes += [title, number]
+        page.noise.append(TruthNoise(page=page.number, kind="contents", box=Box.around(boxes).rounded()))
+
+    def _sites(self) -> None:
+        flow = self.flow
+        flow.columns(1, 160)
+        flow.heading(self.voice.label("h_people"), 2)
+        self._fill("people", 2)
+        self._table("t_sites", self.exhibits.sites())
 
     def _cover(self) -> None:
         flow, look, voice = self.flow, self.look, self.voice
@@ -156,11 +190,9 @@ class ReportMaker:
         boxes = noise.cover_shapes(self.rng, sheet, look.accent, (0.93, 0.86, 0.72))
         page.noise.extend(TruthNoise(page=1, kind="decoration", box=box.rounded()) for box in boxes)
         if self.rng.random() < 0.6:
-            box = flow_box = (look.width * 0.28, look.height * 0.5, look.width * 0.9, look.height * 0.7)
             encoded = noise.photo(self.rng, self.rng.randrange(3), 480, 220)
-            from finlmm_core.domain import Box
-
-            box = sheet.image(Box(*flow_box), encoded)
+            frame = Box(look.width * 0.28, look.height * 0.5, look.width * 0.9, look.height * 0.7)
+            box = sheet.image(frame, encoded)
             page.noise.append(TruthNoise(page=1, kind="photo", box=box.rounded()))
         logo = flow.logo.draw(sheet, look.width * 0.28, look.height * 0.12, 130)
         page.noise.append(TruthNoise(page=1, kind="logo", box=logo.rounded()))
@@ -351,7 +383,8 @@ class ReportMaker:
         flow.new_page(scanned=scanned)
         flow.heading(self.voice.label("h_statements"))
         for key, make in which:
-            self._table(key, make())
+            spec = make()
+            self._table(key, self.exhibits.with_notes(spec) if self.notes_column else spec)
             if scanned:
                 scanned = False
                 flow.new_page()
@@ -359,7 +392,8 @@ class ReportMaker:
     def _prose(self, kind: str, heading: str, columns: int) -> None:
         flow = self.flow
         count = {"notes": 8, "risk": 6, "strategy": 4}.get(kind, 3)
-        flow.columns(columns, height=40.0 + 34.0 * count if columns == 2 else None)
+        each = 20.0 if self.voice.zh else 36.0
+        flow.columns(columns, height=50.0 + each * count if columns == 2 else None)
         flow.heading(self.voice.label(heading), self.rng.choice([1, 2]))
         bullets = kind == "risk" and self.rng.random() < 0.5
         self._fill(kind, min(count, len(self.phrases.fillers[kind])), bullet="•" if bullets else "")
@@ -412,7 +446,11 @@ class ReportMaker:
         if self.look.unit_place == "caption" and spec.unit:
             alternatives = (caption,)
             caption = f"{caption}（{spec.unit}）" if self.voice.zh else f"{caption} ({spec.unit})"
-        placed = self.flow.table(spec, Caption(caption, alternatives=alternatives))
+        note = ""
+        if self.footnotes and spec.scale != 1 and self.rng.random() < 0.3:
+            note = self.voice.label("footnote")
+            spec = self.exhibits.with_footnote(spec)
+        placed = self.flow.table(spec, Caption(caption, note, alternatives=alternatives))
         if not placed:
             self._numbers["table"] -= 1
         return placed
@@ -421,6 +459,16 @@ class ReportMaker:
 
     def pdf(self) -> bytes:
         """Return the report as a PDF; scanned pages are turned into pictures and their truth is turned with them."""
+        from reportlab import rl_config
+
+        # Pictures as bytes, as other producers write them, and not as text: a setting of the whole library.
+        before, rl_config.useA85 = rl_config.useA85, 0
+        try:
+            return self._pdf()
+        finally:
+            rl_config.useA85 = before
+
+    def _pdf(self) -> bytes:
         from reportlab.pdfgen.canvas import Canvas
 
         buffer = io.BytesIO()

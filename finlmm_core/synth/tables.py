@@ -141,10 +141,10 @@ def plan_table(spec: TableSpec, look: TableLook, width: float) -> TablePlan | No
     hang = text_width(")", family.regular, size) if look.style == "filing" else 0.0
     last = _leaf_headings(spec, count)
     for column in range(count):
-        body = max((text_width(row.cells[column].text, family.bold, size) for row in spec.rows if row.cells), default=0)
-        words = [
-            text_width(word, family.bold, size) for part in last[column].split("\n") for word in _unbreakable(part)
-        ]
+        body = max(text_width(row.cells[column].text, family.bold, size) for row in spec.rows if row.cells)
+        words = [text_width(word, family.bold, size) for word in _unbreakable(last[column])]
+        # Two lines are enough for most headings.
+        words.append(0.58 * text_width(last[column], family.bold, size))
         columns.append(max([body + sign_room + hang, *words, size * 2.6]))
     labels = max(
         text_width(row.label, family.bold if row.kind != "data" else family.regular, size) + row.indent * size
@@ -185,8 +185,7 @@ def plan_table(spec: TableSpec, look: TableLook, width: float) -> TablePlan | No
         at, lines_of_level = 0, []
         for heading in level:
             room = sum(columns[at : at + heading.span]) + look.gap * (heading.span - 1)
-            lines = [line for part in heading.text.split("\n") for line in wrap(part, family.bold, size, room + 2)]
-            lines_of_level.append(lines)
+            lines_of_level.append(wrap(heading.text, family.bold, size, room + 2))
             at += heading.span
         plan.head_lines.append(lines_of_level)
         plan.head_heights.append(max(len(lines) for lines in lines_of_level) * size * 1.2 + size * 0.55)
@@ -207,7 +206,7 @@ def _leaf_headings(spec: TableSpec, count: int) -> list[str]:
         at = 0
         for heading in level:
             if heading.span == 1:
-                texts[at] = heading.text
+                texts[at] = max(texts[at], heading.text, key=len)
             at += heading.span
     return texts
 
