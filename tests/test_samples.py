@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sample_corpus import corpus, report, store_at
+from sample_corpus import corpus, draw, report, store_at
 
-from finlmm_core.domain import Answer, Evidence, QAPair, QuestionType
+from finlmm_core.domain import Answer, Box, Evidence, QAPair, QuestionType
 from finlmm_core.errors import FinlmmError
 from finlmm_core.steps.samples import (
     DocumentRecord,
@@ -370,6 +370,28 @@ def test_wrong_images_are_in_the_language_of_the_right_one(tmp_path: Path) -> No
     language = {r.document.id: r.document.meta.language for r in records}
     for row in rows(tmp_path, "contrastive"):
         assert {language[f["document_id"]] for f in row["figures"]} == {language[row["document_id"]]}
+
+
+def test_a_panel_of_the_right_figure_is_no_wrong_image(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    record = report(store, "Solo Inc.", 2021)
+    document = record.document
+    panels = tuple(
+        f.model_copy(
+            update={"id": f"panel-{f.id}", "box": Box(f.box.x0, f.box.y0, f.box.x0 + 200, f.box.y1), "text": "7"}
+        )
+        for f in document.figures
+    )
+    panels = tuple(p.model_copy(update={"image": store.put(draw([p.id], n))}) for n, p in enumerate(panels))
+    document = document.model_copy(update={"figures": (*document.figures, *panels)})
+    summary, _ = built([dataclasses.replace(record, document=document)], tmp_path)
+    assert summary.refused_distractors["part_of_the_right_figure"] > 0
+    used = 0
+    for row in rows(tmp_path, "contrastive"):
+        gold = row["figures"][row["gold_image"]]
+        used += any(f["figure_id"].startswith("panel-") for f in row["figures"])
+        assert f"panel-{gold['figure_id']}" not in [f["figure_id"] for f in row["figures"]]
+    assert used > 0
 
 
 def test_one_report_alone_gets_its_distractors_from_itself(tmp_path: Path) -> None:

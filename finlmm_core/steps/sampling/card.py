@@ -37,6 +37,7 @@ REASONS = {
 REFUSALS = {
     "holds_the_evidence": "it holds all the numbers that the answer is made of",
     "shows_the_answer": "it shows the answer itself beside the labels that the question names",
+    "part_of_the_right_figure": "it overlaps the right figure on the page: a panel, or the whole that it is a panel of",
     "fits_the_question": "all that the question names (rows, columns, periods, terms) can be read in it",
 }
 TIERS = {

@@ -97,8 +97,8 @@ class SamplesConfig(Closed):
     )
     splits: SplitShares = Field(default=SplitShares(), description="share of companies held out")
     max_per_figure: int = Field(default=6, ge=1, description="contrastive samples of one right figure, at most")
-    max_per_document: int = Field(default=120, ge=1, description="contrastive samples of one report, at most")
-    max_text_per_document: int = Field(default=200, ge=1, description="text-only samples of one report, at most")
+    max_per_document: int = Field(default=150, ge=1, description="contrastive samples of one report, at most")
+    max_text_per_document: int = Field(default=250, ge=1, description="text-only samples of one report, at most")
     max_text_per_context: int = Field(
         default=8, ge=1, description="text-only samples over one passage or table, at most"
     )

@@ -109,6 +109,17 @@ def search(
     return found
 
 
+def overlaps(one: FigureEntry, other: FigureEntry) -> bool:
+    """Return whether two figures of one page share a part: a panel and its whole, a table found twice.
+
+    A tenth of the smaller one is enough; less is the slack of boxes that stand close.
+    """
+    if (one.report, one.page) != (other.report, other.page):
+        return False
+    smaller = min(one.box.area, other.box.area)
+    return smaller > 0 and one.box.overlap(other.box) > 0.1 * smaller
+
+
 class DistractorChooser:
     """Chooses the wrong images of each sample, and counts what it refused and why."""
 
@@ -143,7 +154,7 @@ class DistractorChooser:
 
         def fits(candidate: FigureEntry) -> bool:
             if candidate.index not in verdicts:
-                reason = why_it_fits(need, candidate.text)
+                reason = "part_of_the_right_figure" if overlaps(candidate, right) else why_it_fits(need, candidate.text)
                 if reason is not None:
                     self.refused[reason] += 1
                 verdicts[candidate.index] = reason is not None
