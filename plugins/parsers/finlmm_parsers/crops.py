@@ -1,4 +1,8 @@
-"""Crops: how large they are, and a PNG encoder that costs a third of Pillow's time on rendered pages."""
+"""Crops: how large they are, and a PNG encoder that costs a tenth of Pillow's time on rendered pages.
+
+Nearly all of Pillow's time goes into trying row filters and into zlib; flat pages need no filter, and ISA-L compresses
+them at a size between zlib's levels one and two in an eighth of its time.
+"""
 
 from __future__ import annotations
 
@@ -63,14 +67,16 @@ class Drawing:
             return _png(self.width, self.height, 2, self.buffer)
         rows = np.zeros((self.height, 1 + self.width), np.uint8)
         rows[:, 1:] = pixels[:, :, 1]
-        return _png(self.width, self.height, 0, memoryview(rows).cast("B"))
+        return _png(self.width, self.height, 0, rows.data.cast("B"))
 
 
 def _png(width: int, height: int, colour_type: int, rows: bytearray | memoryview) -> bytes:
+    from isal import isal_zlib
+
     parts = [b"\x89PNG\r\n\x1a\n"]
     for name, data in (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)),
-        (b"IDAT", zlib.compress(rows, 1)),
+        (b"IDAT", isal_zlib.compress(rows, 1)),
         (b"IEND", b""),
     ):
         parts += [struct.pack(">I", len(data)), name, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))]
