@@ -155,6 +155,9 @@ def _listed_features(text: str) -> list[str]:
     return list(features(text).elements())
 
 
+_COUNTS_KEPT = 10_000  # texts
+
+
 def embed_corpus(texts: Sequence[str], dimensions: int = 1024) -> np.ndarray:
     """Return ``(len(texts), dimensions)`` float32 rows for a whole corpus, ready for a FAISS inner-product index.
 
@@ -168,15 +171,15 @@ def embed_corpus(texts: Sequence[str], dimensions: int = 1024) -> np.ndarray:
     """
     import numpy as np
 
-    counted = [features(text) for text in texts]
+    # Counting a large corpus twice costs less than keeping its counts, some 35 kB a text.
+    kept = [features(text) for text in texts] if len(texts) <= _COUNTS_KEPT else None
     seen: Counter[str] = Counter()
-    for one in counted:
+    for one in kept if kept is not None else map(features, texts):
         seen.update(one.keys())
-    place = {feature: zlib.crc32(feature.encode()) for feature in seen}
     rows = np.zeros((len(texts), dimensions), dtype=np.float32)
-    for row, one in zip(rows, counted, strict=True):
+    for row, one in zip(rows, kept if kept is not None else map(features, texts), strict=True):
         for feature, count in sorted(one.items()):
-            hashed = place[feature]
+            hashed = zlib.crc32(feature.encode())
             weight = (1 + math.log(count)) * (math.log((1 + len(texts)) / (1 + seen[feature])) + 1)
             row[(hashed >> 1) % dimensions] += weight if hashed & 1 else -weight
     return normalised_rows(rows)
