@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from finlmm_core.domain import Box, FigureKind
+from finlmm_parsers.layout.headings import is_unit_note
 from finlmm_parsers.layout.text import has_cjk, join_lines
 from finlmm_parsers.layout.types import Caption, Line
 from finlmm_parsers.primitives import PagePrimitives
@@ -211,6 +212,9 @@ def _title_above(
             continue
         if any(_inside(line, other) for other, _ in boxes):
             break
+        if is_unit_note(line.text):
+            top = line.y0  # a line that only tells the unit stands between title and table
+            continue
         if is_source_note(line.text) or _BULLET.match(line.text) or not _title_like(line, box, kind):
             break
         if members:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from finlmm_core.domain import Box
 from finlmm_parsers.layout.gather import Draft
 from finlmm_parsers.layout.rows import Row
@@ -33,6 +35,8 @@ def is_table(
         return False
     if values < 0.34 * columns * len(data):
         return False
+    if _prose_beside(data):
+        return False
     if columns == 1 and (_contents_list(data) or _axis(data)):
         return False
     return not _painted(box, ruling, page, data)
@@ -44,25 +48,31 @@ def _ruled(box: Box, ruling: Ruling) -> bool:
 
 
 def _plain_integers(data: list[Row]) -> list[int] | None:
+    """Return the small whole numbers of a single column, None where more than a few cells hold anything else."""
     numbers = []
     for row in data:
         text = row.values[-1].words[-1].text
-        if len(row.values[-1].words) > 1 or not text.isdigit() or len(text) > 3:
-            return None
-        numbers.append(int(text))
-    return numbers
+        if len(row.values[-1].words) == 1 and text.isdigit() and len(text) <= 3:
+            numbers.append(int(text))
+    return numbers if len(numbers) >= 0.8 * len(data) else None
 
 
 def _contents_list(data: list[Row]) -> bool:
-    """Tell whether the only column holds page numbers: plain integers that never fall."""
+    """Tell whether the only column holds page numbers: small whole numbers that never fall."""
     numbers = _plain_integers(data)
     if numbers is None or len(numbers) < 3:
         return False
-    falls = sum(1 for a, b in zip(numbers, numbers[1:], strict=False) if b < a)
+    falls = sum(1 for a, b in itertools.pairwise(numbers) if b < a)
     leaders = sum(1 for row in data for line in row.texts if is_leader(line.words[-1].text[-4:]))
     if leaders * 2 > len(data):
         return True
     return falls <= 0.1 * len(numbers) and numbers[-1] > numbers[0]
+
+
+def _prose_beside(data: list[Row]) -> bool:
+    """Tell whether the labels are lines of running text that happen to stand beside numbers (a chart's)."""
+    begins = [row.texts[0].text[0] for row in data if row.texts]
+    return len(begins) >= 2 and sum(1 for c in begins if c.islower()) >= 0.6 * len(begins)
 
 
 def _axis(data: list[Row]) -> bool:
@@ -70,7 +80,7 @@ def _axis(data: list[Row]) -> bool:
     numbers = _plain_integers(data)
     if numbers is None or len(numbers) < 3:
         return False
-    steps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(numbers)}
     return len(steps) == 1 and 0 not in steps
 
 

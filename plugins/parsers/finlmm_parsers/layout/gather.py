@@ -18,7 +18,7 @@ class Draft:
     members: list[int] = field(default_factory=list)
     columns: list[list[float]] = field(
         default_factory=list
-    )  # [x0, x1, right edge and digits' edge of the last value, count]
+    )  # [x0, x1, right edge and digits' edge of the last value, count, years among them]
     x0: float = 1e9
     x1: float = -1e9
     last: int = -1
@@ -26,8 +26,9 @@ class Draft:
 
     @property
     def left(self) -> float:
-        """Where the value columns begin."""
-        return min(c[0] for c in self.columns)
+        """Where the value columns begin; a first column of years only is the stub."""
+        columns = [c for c in self.columns if c[5] < c[4]] or self.columns
+        return min(c[0] for c in columns)
 
     def add(self, position: int, row: Row) -> None:
         self.members.append(position)
@@ -41,9 +42,10 @@ class Draft:
                     column[0], column[1] = min(column[0], value.x0), max(column[1], value.x1)
                     column[2], column[3] = value.x1, value.edge
                     column[4] += 1
+                    column[5] += value.year
                     break
             else:
-                self.columns.append([value.x0, value.x1, value.x1, value.edge, 1])
+                self.columns.append([value.x0, value.x1, value.x1, value.edge, 1, int(value.year)])
 
 
 def _aligned(value: Value, column: list[float]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from finlmm_core.domain import Box
+from finlmm_core.quantities import parse_units
 from finlmm_parsers.layout.rows import Row
 from finlmm_parsers.layout.rules import Ruling
 from finlmm_parsers.layout.text import join_lines, join_words
@@ -42,10 +43,23 @@ def read_headings(
     boxes: list[Box | None] = []
     for index in range(len(columns)):
         over = [piece for row in pieces for piece in row if piece.first <= index <= piece.last]
-        texts.append(join_lines(join_words(list(piece.words)) for piece in over))
+        texts.append(join_lines(text for piece in over if not _is_unit(text := join_words(list(piece.words)), piece)))
         own = [piece.box for piece in over]
         boxes.append(Box.around(own).rounded() if own else None)
     return tuple(texts), tuple(boxes)
+
+
+def _is_unit(text: str, piece: Piece) -> bool:
+    """Tell whether a heading over several columns is the table's unit ("(in millions)"), which names no column."""
+    return piece.last > piece.first and is_unit_note(text)
+
+
+def is_unit_note(text: str) -> bool:
+    """Tell whether a text is nothing but a unit: "(in millions)", "人民币百万元", "€ million"."""
+    if len(text) > 60:
+        return False
+    found = parse_units(text)
+    return (found.scale != 1 or found.currency is not None) and len(found.text) >= 0.6 * len(text.strip("()（） "))
 
 
 def _row_pieces(row: Row, columns: list[Column], ruling: Ruling, below: list[str]) -> list[Piece]:
@@ -123,7 +137,13 @@ def _spread(pieces: list[Piece], ruled: list[bool], columns: list[Column], below
     A heading right over the middle of one column may still span its neighbours ("Year Ended December 31," over three
     years): it does where the headings below are all periods, or come again under other spanning headings.
     """
+    shared = _shared_out(pieces, columns, below)
+    if shared is not None:
+        return shared
     result = list(pieces)
+    pitch = (
+        (columns[-1].x1 - columns[1].x1) / (len(columns) - 2) if len(columns) > 2 else columns[-1].x1 - columns[0].x1
+    )
     for k, piece in enumerate(pieces):
         if piece.first == 0 or ruled[k]:
             continue
@@ -132,23 +152,56 @@ def _spread(pieces: list[Piece], ruled: list[bool], columns: list[Column], below
         low = max(max((p.last + 1 for p in result[:k]), default=1), 1)
         high = min((p.first - 1 for p in pieces[k + 1 :]), default=len(columns) - 1)
         first, last = piece.first, piece.last
+        best: tuple[int, float, int, int] | None = None
+        for a in range(low, last + 1):
+            for b in range(max(a + 1, first), high + 1):
+                error = _error(columns, a, b, middle, pitch)
+                if error < max(6.0, 0.35 * pitch) and _alike(below[a : b + 1], below):
+                    found = (a - b, error, a, b)
+                    best = found if best is None or found < best else best
+        if best is not None:
+            result[k] = Piece(piece.words, best[2], best[3])
+            continue
         own = first == last and (
             abs(box.x1 - columns[first].x1) < 4 or columns[first].x0 - 2 < middle < columns[first].x1 + 2
         )
+        if own or first < last:
+            continue
         error = abs((columns[first].x0 + columns[last].x1) / 2 - middle)
-        best = (error, first, last)
-        for a in range(low, first + 1):
-            for b in range(last, high + 1):
-                if a == b:
-                    continue
-                span = columns[b].x1 - columns[a].x0
+        for a, b in ((first - 1, last), (first, last + 1)):
+            if a >= low and b <= high:
                 e = abs((columns[a].x0 + columns[b].x1) / 2 - middle)
-                alike = _alike(below[a : b + 1], below)
-                if (alike and e < max(6.0, 0.06 * span) and (b - a > best[2] - best[1] or e < best[0] - 6)) or (
-                    not own and not alike and e < best[0] - 2 and best[2] - best[1] < 2
-                ):
-                    best = (e, a, b)
-        result[k] = Piece(piece.words, best[1], best[2])
+                if e < error - 2:
+                    error, result[k] = e, Piece(piece.words, a, b)
+    return result
+
+
+def _error(columns: list[Column], a: int, b: int, middle: float, pitch: float) -> float:
+    """Return how far a heading's middle is from the middle of columns a to b.
+
+    The middle of the cells' ink or of the cells themselves counts, whichever is nearer: right-aligned cells reach
+    from the column before to their ink's right edge.
+    """
+    ink = abs((columns[a].x0 + columns[b].x1) / 2 - middle)
+    start = columns[a - 1].x1 if a > 1 else max(columns[0].x1, columns[a].x1 - pitch)
+    return min(ink, abs((min(start, columns[a].x0) + columns[b].x1) / 2 - middle))
+
+
+def _shared_out(pieces: list[Piece], columns: list[Column], below: list[str]) -> list[Piece] | None:
+    """Return the headings with all columns shared out among them, where each then covers the same headings below."""
+    spanning = [p for p in pieces if p.first > 0]
+    if len(spanning) < 2 or (len(columns) - 1) % len(spanning) or len(columns) - 1 == len(spanning):
+        return None
+    each = (len(columns) - 1) // len(spanning)
+    groups = [below[1 + k * each : 1 + (k + 1) * each] for k in range(len(spanning))]
+    if not all(groups[0]) or any(group != groups[0] for group in groups[1:]):
+        return None
+    result = [p for p in pieces if p.first == 0]
+    for k, piece in enumerate(spanning):
+        first, last = 1 + k * each, (k + 1) * each
+        if not (piece.last >= first and piece.first <= last):
+            return None
+        result.append(Piece(piece.words, first, last))
     return result
 
 

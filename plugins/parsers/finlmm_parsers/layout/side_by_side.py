@@ -15,7 +15,7 @@ def find_gutter(draft: Draft, rows: list[Row], ruling: Ruling) -> float | None:
     same, so either the headings must repeat on both sides, or rules and shading must all stop at the gutter.
     """
     data = [rows[p] for p in draft.members]
-    stray = _stray_edge(draft, data)
+    stray = _stray_edge(draft, data, rows)
     if stray is not None:
         return stray
     inner = [t for row in data for t in row.texts if t.x0 > draft.left]
@@ -39,7 +39,7 @@ def find_gutter(draft: Draft, rows: list[Row], ruling: Ruling) -> float | None:
     return None
 
 
-def _stray_edge(draft: Draft, data: list[Row]) -> float | None:
+def _stray_edge(draft: Draft, data: list[Row], rows: list[Row]) -> float | None:
     """Return an x right of all values beyond which stand only a few texts: these belong to what is beside the table."""
     if len(data) < 3:
         return None
@@ -49,6 +49,12 @@ def _stray_edge(draft: Draft, data: list[Row]) -> float | None:
     rows_with = sum(1 for row in data if any(t.x0 > right + 1.2 * size for t in row.texts))
     if not strays or 3 * rows_with > len(data):
         return None
+    for position in range(max(0, draft.members[0] - 6), draft.members[0]):
+        row = rows[position]
+        if row.x1 > right + 1.2 * size and any(
+            draft.left - size < line.x0 and line.x1 < right + size for line in row.lines
+        ):
+            return None  # the text column has a heading among those of the values
     return right + 0.6 * size
 
 

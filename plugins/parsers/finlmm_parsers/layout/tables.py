@@ -12,6 +12,7 @@ from finlmm_parsers.layout.captions import link_captions
 from finlmm_parsers.layout.cells import read_cells
 from finlmm_parsers.layout.checks import is_table
 from finlmm_parsers.layout.gather import Draft, gather
+from finlmm_parsers.layout.headings import is_unit_note
 from finlmm_parsers.layout.rows import Row, make_rows
 from finlmm_parsers.layout.rules import Ruling, find_ruling
 from finlmm_parsers.layout.side_by_side import find_gutter, part_rows
@@ -100,6 +101,8 @@ def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[i
             break
         if gap > (1.0 if heads else 1.9) * size and not _rule_between(row, below, draft, ruling):
             break
+        if heads and len(row.lines) == 1 and is_unit_note(row.lines[0].text) and not _over_middle(row, draft):
+            break
         if heads and (_is_title(row, draft) or (len(row.lines) == 1 and _closed_off(row, below, draft, ruling))):
             break
         if row.values and not row.years and not _numbered_heads(row, draft):
@@ -172,6 +175,11 @@ def _closed_off(row: Row, below: Row, draft: Draft, ruling: Ruling) -> bool:
         row.y1 - 2 <= rule.y0 <= below.y0 + 2 and rule.x0 < draft.x0 + 6 and rule.x1 > draft.x1 - 6
         for rule in ruling.horizontal
     )
+
+
+def _over_middle(row: Row, draft: Draft) -> bool:
+    """Tell whether a row stands over the middle of the value columns, as a heading that spans them does."""
+    return abs(row.x0 + row.x1 - draft.left - draft.x1) < 0.2 * (draft.x1 - draft.left)
 
 
 def _is_title(row: Row, draft: Draft) -> bool:

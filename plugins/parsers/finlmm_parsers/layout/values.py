@@ -23,7 +23,8 @@ _CURRENCY = re.compile(rf"^\(?(?:{_SIGN})\(?$")
 _AFTER = re.compile(r"^(?:%|\)|\)%|%\)|‰|pts?\.?|bps|pp|x|[*†‡§]{1,3}|\(\w\)|[)\]]+)$")
 _LEADER = re.compile(r"^(?:[.·•…_]{3,}|[.…][.…\s]*)$")
 _YEAR = re.compile(
-    r"^(?:FY|CY)?(?:19|20)\d\d[AEFaef]?$|^['’]\d\d[AEF]?$|^FY\d\d[AEF]?$|^[1-4]Q\d\d[AEF]?$|^Q[1-4]$|^[12]H\d\d[AEF]?$"
+    r"^(?:(?:FY|CY)?(?:19|20)\d\d(?:年(?:度|末|底)?|[AEFaef])?|['’]\d\d[AEF]?|FY\d\d[AEF]?|[1-4]Q\d\d[AEF]?|Q[1-4]|[12]H\d\d[AEF]?"
+    r"|(?:19|20)\d\dH[12]|(?:19|20)\d\dQ[1-4])$"
 )
 
 
@@ -116,7 +117,7 @@ def part_lines(lines: list[Line]) -> list[Line]:
 
 
 def _is_plain(word: Word) -> bool:
-    return word.text[-1] in "0123456789%)" and is_number(word.text)
+    return (word.text[-1] in "0123456789%)" and is_number(word.text)) or is_year(word.text)
 
 
 def _edge(word: Word) -> float:
