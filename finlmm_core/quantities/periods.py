@@ -54,6 +54,7 @@ _COUNTS = {
     "three": 3, "3": 3, "thirteen": 3, "13": 3, "fourteen": 3, "14": 3, "twelve": 12, "12": 12, "six": 6, "6": 6,
     "twenty-six": 6, "26": 6, "nine": 9, "9": 9, "thirty-nine": 9, "39": 9, "fifty-two": 12, "52": 12,
     "fifty-three": 12, "53": 12,
+    "one": 1, "two": 2, "2": 2, "four": 4, "4": 4, "five": 5, "5": 5, "seven": 7, "eight": 8, "ten": 10, "eleven": 11,
 }  # fmt: skip
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "final": 4}
 _CHINESE_DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4, "首": 1}
@@ -86,7 +87,10 @@ def _ended(months: int, year: int, month: int, day: int) -> Reading:
     shown_year = year
     if day <= 10:
         year, month = (year, month - 1) if month > 1 else (year - 1, 12)
-    kind: PeriodKind = {3: "quarter", 6: "half", 9: "nine_months", 12: "year"}[months]  # type: ignore[assignment]
+    kinds: dict[int, PeriodKind] = {1: "month", 6: "half", 12: "year"}
+    kind = kinds.get(months, "quarter" if months <= 4 else "half" if months < 9 else "nine_months")
+    if months == 1:
+        return f"{year}-{month:02d}", kind, shown_year
     if months == 12:
         # Years that end from March on carry the year of their end; those that end in January or February do not agree.
         return (str(year), kind, shown_year) if month >= 3 else (f"{year}-{month:02d}/12M", kind, shown_year)

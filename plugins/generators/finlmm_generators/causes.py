@@ -52,8 +52,8 @@ _CUT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _UNCLEAR = re.compile(
-    r"\b(?:this|these|those|such|it|they|them|their|he|she|which|that\s+(?:is|are|was|were)|above|below|following|previously|aforementioned|"
-    r"discussed|described|noted|noted|former|latter|same|note\s+\d+|table|chart|graph|figure|item\s+\d|part\s+i+|section|we|us|i)\b",
+    r"\b(?:this|these|those|such|it|they|them|their|he|she|which|above|below|following|previously|aforementioned|"
+    r"discussed|described|noted|former|latter|note\s+\d+|table|chart|graph|figure|item\s+\d|part\s+i+|section|we|us)\b",
     re.IGNORECASE,
 )
 _MODAL = re.compile(
@@ -68,11 +68,22 @@ _CHINESE_MOVED = re.compile(r"增长|下降|上升|提升|减少|增加|下滑|�
 _CHINESE_LINK = re.compile(
     r"[，,]?(?:这)?(?:主要|主因)?(?:是)?(?:由于|系因?|得益于|受益于|缘于|源于|归因于|原因是|原因系|因为|主因)(?:公司)?(?=[\u4e00-\u9fffA-Za-z0-9])|[，,]?主要(?:是)?因(?:为)?|[，,]主要(?:受|为)(?=.{2,40}(?:影响|所致|带动|驱动|拉动))"
 )
+_CHINESE_MAINLY = re.compile(
+    r"(?P<effect>[^。；;]{6,70})[，,](?:主要|主因)?(?:是)?受(?P<cause>[^，,。；;]{4,50}?)(?:等?因素)?(?:的?影响|拖累|带动|驱动|拉动|推动)(?:所致)?"
+)
 _CHINESE_INFLUENCE = re.compile(
-    r"受(?P<cause>[^，,。；;]{4,40}?)(?:等?因素)?(?:的?影响|拖累|带动|驱动|拉动|推动)[，,](?P<effect>[^。；;]{6,70})"
+    r"\A(?:[^，,。]{0,12}[，,])?受(?P<cause>[^，,。；;]{4,40}?)(?:等?因素)?(?:的?影响|拖累|带动|驱动|拉动|推动)[，,](?P<effect>[^。；;]{6,70})"
 )
 _CHINESE_UNCLEAR = re.compile(
     r"上述|如下|下表|上表|下图|上图|如图|图\s?\d|表\s?\d|该|此|其(?!他|中)|预计|有望|将|可能|若|如果|预期|风险|假设|我们"
+)
+_ALREADY = re.compile(
+    r"\b(?:due to|because of|as a result|driven by|attributable to|reflecting|in response to|following)\b",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"(?:the\s+)?(?:total\s+|net\s+)*(?:revenues?|sales|income|operating\s+income|earnings|expenses?|costs?|profit|margins?)\s",
+    re.IGNORECASE,
 )
 _LOWERED = re.compile(
     r"\A(?:The|Our|Net|Total|Operating|Gross|Selling|Costs?|Interest|Income|Revenues?|Sales|Cash|Research|Depreciation|Amortization|Capital|Other|General|"
@@ -97,17 +108,37 @@ def _sentences(text: str) -> list[str]:
     return merged
 
 
+_VERSUS = re.compile(
+    r"\A(?P<later>(?:19|20)\d\d)\s+(?:vs\.?|versus|compared\s+(?:to|with))\s+(?P<earlier>(?:19|20)\d\d)\s*[:.–—-]?\s+(?=[A-Z])"
+)
+_RUN_IN = re.compile(r"\A(?:[A-Z0-9][A-Z0-9&,'’/-]+\s+){2,}(?=[A-Z][a-z])")
+
+
+def _without_lead(sentence: str) -> str:
+    """Return the sentence without a heading run into it; '2020 vs. 2019 Revenue rose ...' keeps its years behind."""
+    sentence = _RUN_IN.sub("", sentence)
+    if found := _VERSUS.match(sentence):
+        link = _LINK.search(sentence)
+        years = f" in {found.group('later')} compared to {found.group('earlier')}"
+        cut = link.start() if link else len(sentence)
+        sentence = sentence[found.end() : cut] + years + sentence[cut:]
+    return sentence
+
+
 def _tidy(text: str) -> str:
     text = re.sub(r"\bour\b", "the company's", text)
     text = re.sub(r"\bOur\b", "The company's", text)
+    text = re.sub(r"\((?:i{1,3}|iv|v|vi{0,3}|[a-e])\)\s*", "", text)
     text = re.sub(r"\s*\((?:see|refer|as)[^)]*\)", "", text, flags=re.IGNORECASE)
-    return re.sub(r"\s+", " ", text).strip(" ,;:.–—-")
+    text = re.sub(r"\s+", " ", text).strip(" ,;:–—-")
+    return text if re.search(r"(?:\b[A-Z]\.)+[A-Z]\.\Z|\b(?:Inc|Corp|Ltd|Co)\.\Z", text) else text.rstrip(" ,;:.–—-")
 
 
 def _english(sentence: str) -> tuple[str, str, Shape] | None:
     """Return effect, cause and shape of a sentence with one causal link, or None."""
+    sentence = _without_lead(sentence)
     links = list(_LINK.finditer(sentence))
-    if not links or len(sentence) > 600:
+    if not links or len(sentence) > 600 or not re.search(r"[.!?][\"”)]*\Z", sentence):
         return None
     link = links[0]
     effect, cause = sentence[: link.start()], sentence[link.end() :]
@@ -120,7 +151,11 @@ def _english(sentence: str) -> tuple[str, str, Shape] | None:
         # 'due to lower volume as a result of ...': the chain is kept only up to its first reason.
         cause = cause[: max(0, second.start() - 1)]
     effect, cause = _tidy(effect), _tidy(cause)
-    effect = re.sub(r"\s+(?:was|were|is|are|has been|have been|being|and|which|that)\Z", "", effect)
+    effect = re.sub(
+        r"(?:[,\s]+(?:was|were|is|are|has been|have been|being|and|which|that|also|in part|benefit{1,2}ing|helped|primarily|mainly|partly))+\Z",
+        "",
+        effect,
+    )
     shape: Shape = "noun" if _NOUN.match(effect) and not re.search(r"\b(?:was|were)\b", effect) else "clause"
     if not _MOVED.search(effect) or _UNCLEAR.search(effect) or _UNCLEAR.search(cause) or _MODAL.search(sentence):
         return None
@@ -134,9 +169,10 @@ def _english(sentence: str) -> tuple[str, str, Shape] | None:
         effect,
     ):
         return None
-    if re.search(r"\b(?:by|of|the|and|a|an|to|in|for|with|from|lower|higher|net|other)\Z", cause) or re.search(
-        r";|•", effect + cause
-    ):
+    if re.search(
+        r"\b(?:by|of|the|and|a|an|to|in|for|with|from|lower|higher|net|other|that|which|than|as|at|on|its|their)\Z",
+        cause,
+    ) or re.search(r";|•", effect + cause):
         return None
     if re.match(
         r"(?:and|or|but|however|also|additionally|although|while|as|if|when|because|since|excluding)\b",
@@ -144,11 +180,15 @@ def _english(sentence: str) -> tuple[str, str, Shape] | None:
         re.IGNORECASE,
     ):
         return None
+    if _ALREADY.search(effect) or (_BARE.match(effect) and not find_periods(effect)):
+        return None
     return effect, cause, shape
 
 
 def _chinese(sentence: str) -> tuple[str, str, Shape] | None:
-    if found := _CHINESE_INFLUENCE.search(sentence):
+    if not re.search(r"[。！？]\Z", sentence):
+        return None  # cut by the end of a column: the reason may go on elsewhere
+    if found := _CHINESE_INFLUENCE.search(sentence) or _CHINESE_MAINLY.search(sentence):
         effect, cause = found.group("effect"), found.group("cause")
     elif link := _CHINESE_LINK.search(sentence):
         effect, cause = sentence[: link.start()], sentence[link.end() :]
@@ -181,6 +221,14 @@ def find_causes(document: Document, language: Language) -> Iterator[Cause]:
             if block.kind == "heading":
                 heading = re.sub(r"\s+", " ", block.text).strip(" :.")
                 continue
+            if (
+                len(block.text) < 60
+                and len(block.text.split()) <= 8
+                and not re.search(r"[.;。；,，]\s*\Z|\d", block.text)
+            ):
+                # A short line without a full stop heads what follows, also where its type gives no hint.
+                heading = re.sub(r"\s+", " ", block.text).strip(" :.")
+                continue
             if block.kind not in ("paragraph", "list_item"):
                 continue
             text = block.text.strip(" •·▪■●◦-–")
@@ -194,7 +242,7 @@ def find_causes(document: Document, language: Language) -> Iterator[Cause]:
                 measured = bool(find_periods(effect)) or any(
                     n.unit or n.currency or n.decimals for n in find_numbers(effect)
                 )
-                if not terms or not measured or effect in seen:
+                if not measured or effect in seen:
                     continue
                 seen.add(effect)
                 yield Cause(

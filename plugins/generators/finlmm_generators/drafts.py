@@ -70,12 +70,33 @@ def _solid(cell: Cell, digits: int = 20) -> bool:
     return cell.value > 0 and cell.value.scaleb(cell.number.decimals) >= digits
 
 
+_FLOW = re.compile(
+    r"revenue|sales|income|profit|earnings|expense|cost|cash (?:provided|used|flow)|payment|purchases|proceeds|expenditure|depreciation|amortization|dividends|"
+    r"provision|charge|spending|contribution|repurchase|issuance|loss|fees|interest|tax(?:es)? paid|收入|利润|成本|费用|支出|开支|折旧|摊销|现金流|销售|股利|分红",
+    re.IGNORECASE,
+)
+_STOCK = re.compile(
+    r"asset|liabilit|debt|receivable|payable|inventor|equity|goodwill|balance|obligation|allowance|equivalents|property|accumulated|deferred|per share|margin|rate|"
+    r"outstanding|backlog|资产|负债|应收|应付|存货|权益|余额|借款|率|每股",
+    re.IGNORECASE,
+)
+
+
+def _flow(row: Row, grid: Grid) -> bool:
+    """Whether amounts of several periods may be added up: something that happens over time, not what is there at a date."""
+    if _STOCK.search(row.label) or _STOCK.search(row.group):
+        return False
+    title = f"{grid.table.title} {grid.figure.caption}"
+    return bool(_FLOW.search(row.label)) or (bool(_FLOW.search(title)) and not _STOCK.search(title))
+
+
 _SIGNED = re.compile(r"income|profit|earnings|loss|cash|net|result|利润|损益|现金|净", re.IGNORECASE)
 
 
-def _deduction(row: Row) -> bool:
+def _deduction(row: Row, columns: list[Column]) -> bool:
     """Whether a row is printed negative throughout because it is taken off: its change would be read both ways."""
-    return all(cell.value <= 0 for cell in row.cells.values()) and not _SIGNED.search(row.label)
+    cells = [row.cells[column.index] for column in columns if column.index in row.cells]
+    return all(cell.value <= 0 for cell in cells) and not _SIGNED.search(row.label)
 
 
 def _thin(cells: tuple[Cell, ...]) -> bool:
@@ -115,7 +136,7 @@ def _pairs(columns: list[Column], row: Row) -> list[tuple[Column, Column]]:
 
 
 def _over_time(grid: Grid, row: Row, columns: list[Column], pool: tuple[Row, ...]) -> Iterator[Draft]:
-    if _deduction(row):
+    if _deduction(row, columns):
         return
     for earlier, later in _pairs(columns, row):
         old, new = row.cells[earlier.index], row.cells[later.index]
@@ -186,13 +207,24 @@ def _over_time(grid: Grid, row: Row, columns: list[Column], pool: tuple[Row, ...
                 yield Draft(template, STATISTICS, (row,), tuple(held), cells, f"{function}({joined})", "period")
     years = [column.period.year for column in held[-3:] if column.period is not None]
     in_line = flows and (len(set(years)) == 1 or years == list(range(years[0], years[0] + len(years))))
-    if len(held) >= 2 and in_line and _money(row, grid) and row.kind == "amount" and not _BALANCE_ROW.search(row.label):
+    if (
+        len(held) >= 2
+        and in_line
+        and _flow(row, grid)
+        and _money(row, grid)
+        and row.kind == "amount"
+        and not _BALANCE_ROW.search(row.label)
+    ):
         chosen = held[-3:]
         names = NAMES[: len(chosen)]
         chosen_cells = _cells(row, chosen)
         if all(cell.value != 0 for cell in chosen_cells) and len({cell.value > 0 for cell in chosen_cells}) == 1:
             total = f"sum({', '.join(names)})"
-            left_out = [("one period left out", f"sum({', '.join(n for n in names if n != name)})") for name in names]
+            left_out = (
+                []
+                if len(names) == 2
+                else [("one period left out", f"sum({', '.join(n for n in names if n != name)})") for name in names]
+            )
             yield Draft(
                 "sum_periods", ARITHMETIC, (row,), tuple(chosen), chosen_cells, total, "amount",
                 (*left_out, ("one period twice", f"{total} + {names[0]}"), ("one period twice", f"{total} + {names[-1]}"),
@@ -222,24 +254,30 @@ def _runs(rows: tuple[Row, ...]) -> list[list[Row]]:
     return [run for run in runs if len(run) >= 2]
 
 
-def _comparable(grid: Grid, pool: tuple[Row, ...]) -> list[list[Row]]:
-    """Return the parts of verified totals first, then runs of rows that belong to none of them."""
+def _comparable(grid: Grid, pool: tuple[Row, ...]) -> tuple[list[list[Row]], int]:
+    """Return the parts of verified totals, then runs of rows that belong to none of them; and how many are the former."""
     held = {row.index for row in pool}
     groups = [
         [part for part in found.parts if part.index in held and part.unique and not part.total] for found in grid.sums
     ]
     taken = {row.index for group in groups for row in group} | {found.total.index for found in grid.sums}
-    groups += _runs(tuple(row for row in pool if row.index not in taken))
-    groups = [[row for row in group if not _BALANCE_ROW.search(row.label)] for group in groups]
-    return [group for group in groups if len(group) >= 2]
+    runs = _runs(tuple(row for row in pool if row.index not in taken))
+
+    def plain(listed: list[list[Row]]) -> list[list[Row]]:
+        without = [[row for row in group if not _BALANCE_ROW.search(row.label)] for group in listed]
+        return [group for group in without if len(group) >= 2]
+
+    parts = plain(groups)
+    return parts + plain(runs), len(parts)
 
 
 def _groups_over_time(grid: Grid, columns: list[Column], pool: tuple[Row, ...]) -> Iterator[Draft]:
-    for group in _comparable(grid, pool):
+    for group in _comparable(grid, pool)[0]:
         for earlier, later in (pair for pair in list(pairwise(columns))[-2:]):
             held = [
                 row for row in group
                 if row.kind in ("amount", "count") and _has(row, earlier, later)
+                and row.cells[earlier.index].value > 0 and row.cells[later.index].value > 0
             ]  # fmt: skip
             solid = [row for row in held if _solid(row.cells[earlier.index]) and row.cells[later.index].value > 0]
             solid = [
@@ -295,7 +333,8 @@ def _four_over_time(four: list[Row], earlier: Column, later: Column, growth: dic
 def _in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Draft]:
     if column.role == "percent":
         pool = ()
-    for group in _comparable(grid, pool):
+    groups, verified = _comparable(grid, pool)
+    for group_number, group in enumerate(groups):
         held = [row for row in group if row.kind in ("amount", "count", "percent") and _has(row, column)]
         if _thin(tuple(row.cells[column.index] for row in held)):
             continue
@@ -304,7 +343,7 @@ def _in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dr
         spoken = [row for row in positive if _money(row, grid)]
         for first, second in list(combinations(spoken, 2))[:5]:
             high, low = (first, second) if values[first.index] >= values[second.index] else (second, first)
-            if values[high.index] == values[low.index]:
+            if values[high.index] == values[low.index] or values[high.index] > 20 * values[low.index]:
                 continue
             cells = (high.cells[column.index], low.cells[column.index])
             yield Draft(
@@ -320,7 +359,7 @@ def _in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dr
                     (("swapped operands", "b / a"), ("share of the sum", "a / (a + b)"), ("difference over the base", "(a - b) / b"), ("sum over the base", "(a + b) / b")),
                     pool=tuple(positive),
                 )  # fmt: skip
-        if len(spoken) >= 3:
+        if len(spoken) >= 3 and group_number < verified:
             for size in (3, 4):
                 for start in range(0, len(spoken) - size + 1, size):
                     some = spoken[start : start + size]
@@ -333,6 +372,12 @@ def _in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dr
                         "sum_rows", ARITHMETIC, tuple(some), (column,), tuple(row.cells[column.index] for row in some), total, "amount",
                         (*left_out, ("one row twice", f"{total} + {names[0]}"), ("one row subtracted", f"{total} - 2 * {names[-1]}")), pool=tuple(spoken),
                     )  # fmt: skip
+        if (
+            group_number >= verified
+            and positive
+            and max(values.values()) > sum(values[row.index] for row in positive) / 2
+        ):
+            continue  # it may be a total that was not printed as one
         yield from _statistics_in_column(grid, column, held, spoken)
 
 
@@ -343,6 +388,8 @@ def _statistics_in_column(grid: Grid, column: Column, held: list[Row], spoken: l
     def distinct(rows: list[Row]) -> bool:
         return len({cell.value for cell in cells_of(rows)}) == len(rows)
 
+    # A deduction among gains would be smallest, or last in rank, by its sign alone.
+    held = [row for row in held if row.cells[column.index].value > 0]
     for start in range(0, len(held) - 3, 4):
         four = held[start : start + 4]
         if distinct(four):
@@ -501,5 +548,5 @@ def decimals_for(draft: Draft, value: Decimal) -> int:
         return 0
     if draft.template in ("average", "median"):
         exact = round_half_up(value, printed) == value
-        return printed if exact else min(printed + 1, 3)
+        return printed if exact else min(printed + 1, max(printed, 2))
     return printed

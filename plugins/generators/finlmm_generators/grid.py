@@ -27,7 +27,13 @@ _NOTE = re.compile(
 _PERCENT = re.compile(r"%|(?<![a-z])(?:percent|percentage|pct)(?![a-z])|占比|比重|比例|百分比", re.IGNORECASE)
 _RATE = re.compile(
     r"(?<![a-z])(?:rates?|margins?|ratios?|yields?|turnover|multiple|return on|roe|roa|roic|days|times|years?|p/e|ev/|index|coverage|leverage|"
-    r"price|prices|life|term|maturity|score|rating|duration|volatility)(?![a-z])|率|倍|周期|天数|年限|价格|均价|单价|指数|评级|市盈|市净|PE|PB",
+    r"price|prices|life|term|maturity|score|rating|duration|volatility)(?![a-z])|p/[ebs](?![a-z])|率|倍|周期|天数|年限|价格|均价|单价|指数|评级|市盈|市净|PE|PB",
+    re.IGNORECASE,
+)
+# Columns of rates, terms and prices beside columns of amounts: their figures have a unit of their own.
+_NOT_AMOUNT = re.compile(
+    r"(?<![a-z])(?:years?|months?|days|term|life|maturity|maturities|price|rates?|ratio|yield|per share|average|shares?|number|units?|options?|awards?|multiple)(?![a-z])|"
+    r"每股|价格|均价|利率|年限|期限|股数|数量|倍",
     re.IGNORECASE,
 )
 _PER_SHARE = re.compile(
@@ -101,13 +107,10 @@ class Row:
     @property
     def name(self) -> str:
         """The label, with its section where the label alone does not say which row is meant."""
-        if (
-            self.group
-            and (not self.label_unique or is_generic(self.label))
-            and self.group.lower() not in self.label.lower()
-        ):
-            return f"{self.label} ({self.group})"
-        return self.label
+        short = len(self.label.split()) <= 2 and self.label.isascii() and len(self.group.split()) <= 5
+        telling = not self.label_unique or is_generic(self.label) or short
+        repeats = self.group.lower() in self.label.lower() or self.label.lower() in self.group.lower()
+        return f"{self.label} ({self.group})" if self.group and telling and not repeats else self.label
 
     @property
     def decimals(self) -> int:
@@ -179,16 +182,19 @@ def _column(index: int, heading: str, cells: list[str]) -> Column:
         rest,
         flags=re.IGNORECASE,
     )
-    rest = clean(re.sub(r"[\s,()（）:：/$]+", " ", rest))
+    rest = clean(re.sub(r"[\s,()（）:：/$'’]+", " ", rest))
+    rest = rest if sum(character.isalpha() for character in rest) >= 2 else ""
     if _NOTE.search(cleaned):
         return Column(index, cleaned, "note")
     if _CHANGE.search(cleaned) or len(periods) > 1:
         return Column(index, cleaned, "change", period, rest, units)
     percents = sum(n.percent for n in numbers)
+    if period is not None and rest and _NOT_AMOUNT.search(rest):
+        return Column(index, cleaned, "empty")
     if period is not None:
         role: ColumnRole = "percent" if _PERCENT.search(cleaned) and rest else "period"
         return Column(index, cleaned, role, period, rest, units)
-    if not cleaned:
+    if not cleaned or (period is None and _NOT_AMOUNT.search(cleaned)):
         return Column(index, cleaned, "empty")
     if _PERCENT.search(cleaned) or percents == len(numbers):
         return Column(index, cleaned, "percent", None, rest, units)
@@ -251,8 +257,17 @@ def _transpose(table: Table) -> Table | None:
     )
 
 
-def read_grid(table: Table, figure: Figure, language: Language) -> Grid:
-    """Understand a table; rows and columns that are no numeric series are left out."""
+def read_grid(table: Table, figure: Figure, language: Language, report_title: str | None = None) -> Grid:
+    """Understand a table; rows and columns that are no numeric series are left out.
+
+    Args:
+        table: as parsed.
+        figure: where it stands.
+        language: of the report.
+        report_title: the report's own title, which a table on its first page may have been given as heading.
+    """
+    if table.title and report_title and _same_words(table.title, report_title):
+        table = table.model_copy(update={"title": ""})
     turned = _transpose(table)
     source = turned if turned is not None else table
     table_units = _table_units(table)
@@ -288,12 +303,31 @@ def read_grid(table: Table, figure: Figure, language: Language) -> Grid:
         if inside and units.text:
             label = label[: inside.start()].strip() or label
         rows.append(Row(i, label, group, kind, cells, total=bool(_TOTAL.search(label)), units=units))
+    if _states_percent(rows, source):
+        rows = [replace(row, kind="percent") if row.kind == "amount" else row for row in rows]
     rows = _marked_unique(rows, [_bare(clean(row[0])) if row else "" for row in source.rows])
     grid_columns = tuple(column for column in columns if column.index in usable)
     grid = Grid(table, figure, language, grid_columns, tuple(rows), (), table_units, turned is not None)
     return Grid(
         table, figure, language, grid_columns, tuple(rows), tuple(find_sums(grid)), table_units, turned is not None
     )
+
+
+def _same_words(title: str, report_title: str) -> bool:
+    """Whether a table's title only repeats the report's."""
+    own, whole = (re.sub(r"\W+", "", text).lower() for text in (title, report_title))
+    return len(own) > 8 and (own in whole or whole in own)
+
+
+def _states_percent(rows: list[Row], table: Table) -> bool:
+    """Whether a table of rates prints its percent sign only in the first and last row, as a tax reconciliation does."""
+    marked = [row for row in rows if row.kind == "percent"]
+    plain = [row for row in rows if row.kind == "amount"]
+    if not marked or not plain or marked[0].index > plain[0].index:
+        return False
+    if any(number.currency for row in table.rows for number in map(parse_number, row[1:]) if number is not None):
+        return False
+    return all(abs(cell.value) < 100 and cell.number.decimals > 0 for row in plain for cell in row.cells.values())
 
 
 def _marked_unique(rows: list[Row], all_labels: list[str]) -> list[Row]:
@@ -305,7 +339,9 @@ def _marked_unique(rows: list[Row], all_labels: list[str]) -> list[Row]:
             other.label.lower() == row.label.lower() and other.group.lower() == row.group.lower() for other in rows
         )
         unnamed = is_generic(row.label) and not row.group
-        unique = (same_label == 1 or (same_both == 1 and bool(row.group))) and not unnamed
+        # A section that only repeats the label does not tell two rows of that label apart.
+        telling = bool(row.group) and row.label.lower() not in row.group.lower()
+        unique = (same_label == 1 or (same_both == 1 and telling)) and not unnamed
         result.append(replace(row, unique=unique, label_unique=same_label == 1))
     return result
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
 from finlmm_core.domain import Answer, Document, Evidence, Language, QAPair, QuestionType, Rejected, content_id
-from finlmm_generators.glossary import Term, term_of, terms_by_key
+from finlmm_generators.glossary import Term, term_of, terms_by_key, terms_in
 from finlmm_generators.grid import Column, Grid, Row
 from finlmm_generators.labels import listed, quoted
 from finlmm_generators.leaks import leaks_answer, names_position
@@ -85,7 +86,7 @@ def knowledge_questions(
             continue
         for row in grid.rows:
             term = term_of(row.label, language)
-            if term is not None and row.unique and row.cells:
+            if term is not None and row.unique and row.cells and _at_home(term, grid, language):
                 candidates.setdefault(term.key, []).append((place, grid, row))
     made: Counter[str] = Counter()
     chosen: list[tuple[int, Grid, Row, Term]] = []
@@ -101,6 +102,38 @@ def knowledge_questions(
     chosen.sort(key=lambda entry: content_id(seed, document.id, "term", entry[3].key))
     for _, grid, row, term in sorted(chosen[:most], key=lambda entry: (entry[0], entry[2].index)):
         yield _question(document, language, grid, row, term, company, seed, generator)
+
+
+_STATEMENT = re.compile(
+    r"statements? of|balance sheet|income statement|earnings statement|financial position|selected|summary|highlights|results|overview|key figures|"
+    r"利润表|资产负债表|现金流量表|财务|盈利预测|主要",
+    re.IGNORECASE,
+)
+_FLOW = re.compile(r"cash flow|现金流", re.IGNORECASE)
+#: Terms whose amounts in a cash flow statement are the amounts that the glossary speaks of; others show changes there.
+_FLOW_TERMS = frozenset(
+    "operating_cash_flow investing_cash_flow financing_cash_flow free_cash_flow capex dividends_paid share_repurchases net_income depreciation "
+    "amortization depreciation_amortization stock_compensation impairment".split()
+)
+
+
+def _at_home(term: Term, grid: Grid, language: Language) -> bool:
+    """Whether the table shows the term itself and not another measure's part that bears its name.
+
+    'Selling, general and administrative expenses' in a table of stock-based compensation is no such expense, and
+    'Receivables' in a statement of cash flows is a change of receivables.
+    """
+    title = table_title(grid)
+    flows = (
+        bool(_FLOW.search(title))
+        or sum(bool(re.search(r"net cash|现金流", row.label, re.IGNORECASE)) for row in grid.rows) >= 2
+    )
+    if flows:
+        return term.key in _FLOW_TERMS
+    if _STATEMENT.search(title):
+        return True
+    named = {found.key for found in terms_in(title, language)}
+    return term.key in named
 
 
 def _rising_pair(grid: Grid, row: Row) -> tuple[Column, Column] | None:

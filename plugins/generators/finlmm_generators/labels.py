@@ -13,6 +13,10 @@ _MARKS = re.compile(
     re.IGNORECASE,
 )
 _INNER_MARKS = re.compile(r"(?<=[A-Za-z)])\((?:\d{1,2}|[a-h])\)(?=\s|,|\Z)|[†‡§¹²³⁴⁵⁶⁷⁸⁹⁰]")
+_PREFIX = re.compile(
+    r"\A(?:less|add|plus|minus|deduct|divided by|multiplied by|of which|including|其中|减|加)\s*[:：]\s*(?=\S)",
+    re.IGNORECASE,
+)
 _SPACES = re.compile(r"\s+")
 _NUMBERED = re.compile(
     r"\A\s*(?:(?:table|figure|fig\.?|exhibit|chart|note|schedule|item|part|appendix)\s*(?:\d+|[ivx]+)[a-z]?(?:[.\-]\d+)*(?![A-Za-z])\s*[.:：—–|-]*\s*"
@@ -32,6 +36,22 @@ _TAIL = re.compile(
     r"(?:\s*[(\[][^()\[\]]{0,80}(?:in\s+)?(?:millions?|thousands?|billions?|unaudited|audited|continued|percent|%|except)[^()\[\]]{0,80}[)\]]"
     r"|\s*[,;—–-]?\s*\(?continued\)?|\s+(?:was|were|is|are)\s+as\s+follows|\s+as\s+follows|\s+(?:was|were|is|are)"
     r"|\s*[（(][^（）()]{0,20}(?:单位|亿|万|百万|元|%|％)[^（）()]{0,20}[）)]|\s*[,，]?\s*单位[:：]\s?\S{1,12})+\s*[:.;。：]*\s*\Z",
+    re.IGNORECASE,
+)
+# What a title says of its dates is said again by the question's periods.
+_DATED = re.compile(
+    r"(?:[\s,;:–—-]+(?:for\s+the\s+)?(?:fiscal\s+)?(?:years?|three months|six months|nine months|quarters?)(?:\s+then)?\s+end(?:ed|ing)(?:\s+(?:on\s+)?[A-Z][a-z]{2,8}\.?\s+\d{1,2})?"
+    r"|[\s,;:–—-]+(?:as\s+(?:of|at)|at)\s+[A-Z][a-z]{2,8}\.?\s+\d{1,2}|[\s,]+follows?)[\s,.:]*\Z"
+)
+_OWNER = re.compile(
+    r"\A[\w&.’' -]{2,40}?,?\s+(?:Inc|Corp|Corporation|Company|Ltd|plc|Co|INC|CORP|CORPORATION|COMPANY|LTD|PLC)\b\.?,?(?:\s+(?:and|AND|&)\s+"
+    r"(?:(?:its|ITS|consolidated|CONSOLIDATED)\s+)?(?:subsidiar|SUBSIDIAR|affiliat|AFFILIAT|Subsidiar|Affiliat)\w*)?(?:\s+Companies)?\s+(?=[A-Z])"
+)
+_RELATIVE = re.compile(
+    r"\s(?:we|which|that|where)\s.*|\s(?:for|during|as of|at|in)\s+(?:each\s+of\s+)?the\s+(?:respective\s+)?(?:periods?|dates?|years?|last|past|three|six|nine|fiscal)\b.*"
+)
+_VERB = re.compile(
+    r"\b(?:was|were|is|are|has|have|had|did|does|we|our|us|determined|recorded|recognized|included|consisted|it|this|these|that|which|if|may|will)\b",
     re.IGNORECASE,
 )
 POSITION = re.compile(
@@ -60,6 +80,7 @@ def clean(text: str) -> str:
     for _ in range(2):
         text = _MARKS.sub("", text).rstrip(" :：;,，.…·$")
     text = _INNER_MARKS.sub("", text)
+    text = _PREFIX.sub("", text)
     return text.strip(' "“”|•·▪■●◦-–—*')
 
 
@@ -73,6 +94,8 @@ def is_nonsense(label: str) -> bool:
     letters = sum(character.isalpha() for character in label)
     digits = sum(character.isdigit() for character in label)
     words = label.split()
+    if re.search(r"[$€£¥]\s?\d|\d,\d{3}|\d\.\d", label):
+        return True  # a number that belongs to a cell was read into the label
     if letters < 2 or digits > letters or len(label) > 110 or _NONSENSE.search(label):
         return True
     if max((len(word) for word in words), default=0) > 28 and label.isascii():
@@ -92,11 +115,20 @@ def clean_title(text: str, language: Language) -> str:
     text = _SPACES.sub(" ", text).strip()
     for _ in range(2):
         text = _NUMBERED.sub("", text, count=1)
+    text = _OWNER.sub("", text)
+    if language == "en" and text[:1].islower():
+        return ""  # the end of a sentence that began elsewhere
     text = _LEAD_IN.sub("", text)
     for _ in range(3):
         text = _TAIL.sub("", text).strip()
+        text = _DATED.sub("", text).strip()
     text = clean(text)
+    text = re.sub(r"\bour\s", "", text)
+    text = _RELATIVE.sub("", text).strip(" ,")
+    if _VERB.search(text):
+        return ""
     text = re.sub(r"\A(?:our|the)\s+", "", text, flags=re.IGNORECASE)
+    text = text[:1].upper() + text[1:]
     letters = sum(character.isalpha() for character in text)
     if letters < (3 if language == "zh" else 5) or POSITION.search(text) or text.count("(") != text.count(")"):
         return ""

@@ -6,7 +6,7 @@ import re
 
 from finlmm_core.domain import Document, Language
 from finlmm_generators.grid import Column, Grid, Row
-from finlmm_generators.labels import clean_title, listed, quoted
+from finlmm_generators.labels import clean_title, is_generic, listed, quoted
 
 _SPAN = re.compile(
     r"\A(?:for\s+the\s+|the\s+)?((?:[a-z]+-?\s?|\d+\s){1,3}(?:months?|weeks?|years?|quarters?)(?:\s+period)?\s+end(?:ed|ing))",
@@ -33,14 +33,25 @@ def document_language(document: Document) -> Language:
 
 def company_name(document: Document) -> str:
     """Return the company's name as a question uses it, '' where unknown."""
-    name = re.sub(r"\s+", " ", document.meta.company or "").strip(" ,.")
+    name = re.sub(r"\s+", " ", document.meta.company or "").strip(" ,")
     if re.fullmatch(r"(?:the\s+)?(?:company|registrant|group|corporation|issuer|本公司|公司)", name, re.IGNORECASE):
         return ""
-    return name.title() if name.isupper() and len(name) > 5 else name
+    letters = [character for character in name if character.isalpha()]
+    shouted = len(name) > 5 and sum(character.isupper() for character in letters) > 0.7 * len(letters)
+    return " ".join(map(_named_word, name.split())) if shouted else name
+
+
+def _named_word(word: str) -> str:
+    """Return a word of a name written in capitals as names are written: 'McDONALD'S' is McDonald's, '3M' stays."""
+    if word.lower() in ("inc.", "inc", "ltd.", "ltd", "co.", "corp.", "plc", "llc", "and", "of", "the"):
+        return word.lower() if word.lower() in ("and", "of", "the", "plc") else word.capitalize()
+    if len(word) <= 3 or any(character.isdigit() for character in word):
+        return word
+    return f"Mc{word[2:].capitalize()}" if word.startswith("Mc") else word.capitalize()
 
 
 def table_title(grid: Grid) -> str:
-    """Return the table's cleaned title; '' where it has none that a question could use."""
+    """Return the table's cleaned title, or the statement's name that its rows tell; '' where there is neither."""
     title = clean_title(grid.table.title, grid.language) or clean_title(grid.figure.caption, grid.language)
     return title or statement_title([row.label for row in grid.rows], grid.language)
 
@@ -97,6 +108,8 @@ def subject(grid: Grid, company: str, columns: tuple[Column, ...] = ()) -> str:
 
 def _subject(grid: Grid, company: str) -> str:
     title, language = table_title(grid), grid.language
+    if company and title and company.lower() in title.lower():
+        company = ""
     if language == "zh":
         owner = f"{company}的" if company else ""
         if title:
@@ -111,7 +124,7 @@ def _subject(grid: Grid, company: str) -> str:
 
 def telling_rows(grid: Grid) -> list[Row]:
     """Return up to three rows whose labels say what the table is about: longer labels without 'total' first."""
-    rows = [row for row in grid.rows if row.label_unique] or list(grid.rows)[:1]
+    rows = [row for row in grid.rows if row.label_unique and not is_generic(row.label)]
     ranked = sorted(rows, key=lambda row: (row.total, -min(len(row.label), 40), row.index))[:3]
     return sorted(ranked, key=lambda row: row.index)
 

@@ -1,4 +1,5 @@
 """Generator ``passages``: why figures moved (from the report's prose), and what the terms that figures show mean."""
+# ruff: noqa: E501 - wordings and rejections are easier to read on one line
 
 from __future__ import annotations
 
@@ -15,37 +16,92 @@ from finlmm_generators.causes import Cause, find_causes
 from finlmm_generators.glossary import fold
 from finlmm_generators.grid import Grid, read_grid
 from finlmm_generators.knowledge import knowledge_questions
-from finlmm_generators.labels import clean, is_nonsense
+from finlmm_generators.labels import clean, is_nonsense, sentence_case
 from finlmm_generators.leaks import leaks_answer, names_position
 from finlmm_generators.naming import company_name, document_language
 from finlmm_generators.shown import Shown, named_labels, shown_in
 
 _WORDINGS: dict[tuple[Language, str], tuple[str, ...]] = {
     ("en", "clause"): (
-        "{c} reports that {e}. Which reason is given for this?",
-        "{h}{c} states that {e}. What does the report name as the main cause?",
-        "What explains, according to {o} report, that {e}?",
+        "{h}{c} reports that {e}. Which reason is given for this?",
+        "{h}{c} states that {e}. What is named as the main cause?",
+        "{h}what explains, according to {o} report, that {e}?",
         "{h}it is reported that {e}. What drove this development at {c}?",
-        "According to {c}, {e}. To what is this attributed?",
-        "Why, in the words of {o} report, is it that {e}?",
+        "{h}according to {c}, {e}. To what is this attributed?",
+        "{h}why, in the words of {o} report, is it that {e}?",
     ),
     ("en", "noun"): (
-        "According to {c}, what was the main reason for {e}?",
+        "{h}what was, according to {c}, the main reason for {e}?",
         "{h}to what does {c} attribute {e}?",
-        "What does {o} report name as the cause of {e}?",
-        "Which factor explains {e}, as reported by {c}?",
+        "{h}what does {o} report name as the cause of {e}?",
+        "{h}which factor explains {e}, as reported by {c}?",
         "{h}what drove {e} at {c}?",
     ),
     ("zh", "clause"): (
-        "{c}披露：{e}。报告给出的主要原因是什么？",
+        "{h}{c}披露：{e}。报告给出的主要原因是什么？",
         "{h}{c}的报告指出，{e}。其主要驱动因素是什么？",
-        "根据{c}的报告，{e}，这归因于什么？",
-        "报告称，{e}（{c}）。造成这一变化的原因是？",
-        "{c}的报告如何解释“{e}”这一变化？",
+        "{h}根据{c}的报告，{e}，这归因于什么？",
+        "{h}报告称，{e}（{c}）。造成这一变化的原因是？",
+        "{h}{c}的报告如何解释“{e}”这一变化？",
     ),
 }
 _COMMON = frozenset(
-    ["the", "a", "an", "of", "in", "to", "and", "or", "for", "by", "from", "with", "on", "at", "as", "is", "was", "were", "are", "be", "been", "our", "its", "their", "company's", "company", "higher", "lower", "increase", "increased", "increases", "decrease", "decreased", "decreases", "primarily", "due", "net", "total", "year", "prior", "partially", "offset", "change", "changes", "related", "certain", "including", "other", "well", "also", "driven", "result", "growth", "impact"]
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "to",
+        "and",
+        "or",
+        "for",
+        "by",
+        "from",
+        "with",
+        "on",
+        "at",
+        "as",
+        "is",
+        "was",
+        "were",
+        "are",
+        "be",
+        "been",
+        "our",
+        "its",
+        "their",
+        "company's",
+        "company",
+        "higher",
+        "lower",
+        "increase",
+        "increased",
+        "increases",
+        "decrease",
+        "decreased",
+        "decreases",
+        "primarily",
+        "due",
+        "net",
+        "total",
+        "year",
+        "prior",
+        "partially",
+        "offset",
+        "change",
+        "changes",
+        "related",
+        "certain",
+        "including",
+        "other",
+        "well",
+        "also",
+        "driven",
+        "result",
+        "growth",
+        "impact",
+    ]
 )
 
 
@@ -81,7 +137,7 @@ class PassagesGenerator(Generator):
         language = document_language(document)
         figures = {figure.id: figure for figure in document.figures}
         grids = {
-            table.figure_id: read_grid(table, figures[table.figure_id], language)
+            table.figure_id: read_grid(table, figures[table.figure_id], language, document.meta.title)
             for table in document.tables
             if table.figure_id in figures and len(table.header) > 1
         }
@@ -104,19 +160,24 @@ class PassagesGenerator(Generator):
         causes = list(find_causes(document, language))
         shown = shown_in(document, grids, language)
         company = company_name(document) or ("公司" if language == "zh" else "the company")
+        ties = [self._tied(cause, shown) for cause in causes]
+        topics = [
+            {*cause.terms, *(fold(label) for _, labels, _ in tied for label in labels)}
+            for cause, tied in zip(causes, ties, strict=True)
+        ]
         kept = 0
         for number, cause in enumerate(causes):
             if kept >= self.options.explanations_per_document:
                 return
             item_id = content_id(document.id, cause.page, cause.effect)
-            tied = self._tied(cause, shown)
+            tied = ties[number]
             if not tied:
                 yield Rejected(
                     step="generate", item_id=item_id, reason="not_shown_by_a_figure", detail=cause.effect[:200]
                 )
                 continue
             random = Random(content_id(self.options.seed, document.id, cause.page, cause.effect))
-            wrong = _wrong_causes(number, cause, causes, random, language)
+            wrong = _wrong_causes(number, causes, topics, random, language)
             if wrong is None:
                 yield Rejected(
                     step="generate", item_id=item_id, reason="too_few_other_causes", detail=cause.effect[:200]
@@ -136,11 +197,11 @@ class PassagesGenerator(Generator):
         for item in shown:
             labels = named_labels(item, cause.effect)
             # A figure without the label may still show the term under another name ('revenue' for 'net sales').
-            same_term = cause.terms[0] in item.terms
+            same_term = bool(cause.terms) and cause.terms[0] in item.terms
             if not labels and not same_term:
                 continue
             matched = any(item.holds(number) for number in numbers)
-            if matched or (labels and abs(item.figure.page - cause.page) <= self.options.near_pages):
+            if matched or abs(item.figure.page - cause.page) <= self.options.near_pages:
                 tied.append((item, labels, matched))
         return tied
 
@@ -216,8 +277,12 @@ def _heading(heading: str, language: Language) -> str:
     text = clean(re.sub(r"\([^)]*\)", " ", heading))
     if language == "zh":
         return f"在“{text}”部分，" if 2 <= len(text) <= 16 and not re.search(r"\d|图|表|[。，：]", text) else ""
+    if text.isupper():
+        text = sentence_case(text)
     if (
-        is_nonsense(text)
+        len(text) > 60
+        or re.match(r"on\b", text, re.IGNORECASE)
+        or is_nonsense(text)
         or not 1 <= len(text.split()) <= 7
         or re.search(r"\d|\bitem\b|\bpart\b|table|discussion|results of", text, re.IGNORECASE)
     ):
@@ -233,18 +298,21 @@ def _content_words(text: str, language: Language) -> set[str]:
 
 
 def _wrong_causes(
-    number: int, cause: Cause, causes: list[Cause], random: Random, language: Language
+    number: int, causes: list[Cause], topics: list[set[str]], random: Random, language: Language
 ) -> list[str] | None:
     """Return three causes stated elsewhere for other things, none of which can hold here too.
 
     A cause is left out where it is of the same paragraph or of the same term, or shares words with the right cause or
     with the paragraph that it stands in. Lengths are drawn so that the right one has no telling place among them.
     """
+    cause = causes[number]
     own = _content_words(cause.cause, language)
     around = _content_words(cause.paragraph, language)
     usable: list[str] = []
     for other_number, other in enumerate(causes):
-        if other_number == number or other.paragraph == cause.paragraph or other.terms[0] == cause.terms[0]:
+        if other_number == number or other.paragraph == cause.paragraph:
+            continue
+        if topics[number] & topics[other_number]:
             continue
         words = _content_words(other.cause, language)
         if len(words) < 2 or len(words & own) > 0.2 * min(len(words), len(own)):

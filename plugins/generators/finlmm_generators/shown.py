@@ -44,12 +44,11 @@ def shown_in(document: Document, grids: dict[str, Grid], language: Language) -> 
         if grid is not None:
             labels = tuple(row.label for row in grid.rows if not is_generic(row.label))
             scale = grid.units.scale
-            for row in grid.rows:
-                for cell in row.cells.values():
-                    if row.kind == "percent":
-                        percents.add(abs(cell.value))
-                    else:
-                        numbers.append((abs(cell.value) * scale, Decimal(scale).scaleb(-cell.number.decimals) / 2))
+            # Change columns and rows that are no series count as well: prose quotes them most.
+            for printed in (parse_number(text) for row in grid.table.rows for text in row[1:]):
+                if printed is not None:
+                    percents.add(abs(printed.value))
+                    numbers.append((abs(printed.value) * scale, Decimal(scale).scaleb(-printed.decimals) / 2))
             text = " ; ".join((figure.caption, grid.table.title, *labels, *grid.table.header))
         elif figure.kind == "chart":
             lines = [line.strip() for line in figure.text.splitlines() if line.strip()]
@@ -69,9 +68,11 @@ def shown_in(document: Document, grids: dict[str, Grid], language: Language) -> 
 def named_labels(shown: Shown, text: str) -> list[str]:
     """Return the figure's labels that a text says as whole words, longest first."""
     folded = f" {fold(text)} "
+    spoken = set(folded.split())
     found = []
     for label in shown.labels:
         words = fold(label)
-        if len(words) >= 4 and (f" {words} " in folded or (not words.isascii() and words in folded)):
+        several = words.isascii() and len(words.split()) >= 3 and set(words.split()) <= spoken
+        if len(words) >= 4 and (several or f" {words} " in folded or (not words.isascii() and words in folded)):
             found.append(label)
     return sorted(dict.fromkeys(found), key=lambda label: (-len(label), label))

@@ -60,7 +60,7 @@ class TablesGenerator(Generator):
         company = company_name(document)
         figures = {figure.id: figure for figure in document.figures}
         grids = [
-            read_grid(table, figures[table.figure_id], language)
+            read_grid(table, figures[table.figure_id], language, document.meta.title)
             for table in document.tables
             if table.figure_id in figures and len(table.header) > 1
         ]
@@ -101,6 +101,9 @@ class _Maker:
         for row in grid.rows:
             if not row.unique:
                 yield self._rejected("ambiguous_row_label", row.name)
+        if not table_title(grid) and len(self.told) < 2:
+            yield self._rejected("nothing_names_the_table", f"{len(grid.rows)} rows")
+            return
         drafts = list(drafts_of(grid))
         if not drafts:
             yield self._rejected("no_numeric_series", f"{len(grid.rows)} rows, {len(grid.columns)} columns")
@@ -232,7 +235,8 @@ class _Maker:
         values = mistaken_values(draft, self.grid)
         if unit == "":
             values += [("wrong scale", number * factor) for _, number in values[:6] for factor in (10, Decimal("0.1"))]
-            values += [("wrong scale", exact * 10), ("wrong scale", exact / 10)]
+            if random.random() < 0.25:
+                values.append(("wrong scale", exact * random.choice((10, Decimal("0.1")))))
         signed = draft.template in ("change", "growth_rate", "share_change", "point_change", "cagr")
         bounds = (Decimal("0.01"), Decimal(100)) if draft.answer == "share" else None
         if draft.answer in ("percent", "points"):
