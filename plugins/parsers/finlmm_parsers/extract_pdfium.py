@@ -7,28 +7,25 @@ word only, text objects are skipped by their type, and the handles travel as pla
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from finlmm_core.domain import Box
 from finlmm_core.errors import DocumentError
 from finlmm_parsers import pdfium_library as pdfium
+from finlmm_parsers.affine import Affine
 from finlmm_parsers.crops import Drawing
 from finlmm_parsers.guards import check_file
-from finlmm_parsers.primitives import PagePrimitives, Raster, Shape, Word
+from finlmm_parsers.pdfium_paint import read_paint
+from finlmm_parsers.primitives import PagePrimitives, Word
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from PIL.Image import Image
-
-    _Floats = NDArray[np.float64]
 
 _WORD = re.compile(r"\S+")
 #: pdfium writes U+0002 or U+FFFE for a hyphen at the end of a line, with the next line's word right after it, and
@@ -36,67 +33,6 @@ _WORD = re.compile(r"\S+")
 _ODD = re.compile("[\x00-\x08\x0e-\x1b\ufffe\uffff\u200b]")
 _ODD_WORD = re.compile("[^\\s\x00-\x1f\ufffe\uffff\u200b]+[\x02\ufffe]?")
 _BOLD_NAME = re.compile("bold|black|heavy|semibold|demi", re.IGNORECASE)
-#: Forms nest; deeper than this is a broken or hostile file.
-_DEEPEST_FORM = 12
-#: More painted objects than this on a page (maps, hatchings, hostile files) are not looked at one by one.
-_MOST_OBJECTS = 20_000
-#: Shapes with more segments than this are not searched for curves beyond it.
-_SEGMENTS_LOOKED_AT = 12
-#: Paths thinner than this, in points, are rules and ticks: nothing more is asked of them.
-_THIN = 2.0
-#: Paths of rectangles with more segments than this are not taken apart.
-_PIECE_SEGMENTS = 1000
-#: Paths longer than this, in points, are cut to their clip paths; clip paths with more segments are passed over.
-_LARGE = 60.0
-_CLIP_SEGMENTS = 64
-
-
-class Affine(NamedTuple):
-    """x' = a x + c y + e, y' = b x + d y + f."""
-
-    a: float = 1.0
-    b: float = 0.0
-    c: float = 0.0
-    d: float = 1.0
-    e: float = 0.0
-    f: float = 0.0
-
-    def after(self, first: Affine) -> Affine:
-        """Return the transform that applies ``first`` and then this one."""
-        return Affine(
-            self.a * first.a + self.c * first.b,
-            self.b * first.a + self.d * first.b,
-            self.a * first.c + self.c * first.d,
-            self.b * first.c + self.d * first.d,
-            self.a * first.e + self.c * first.f + self.e,
-            self.b * first.e + self.d * first.f + self.f,
-        )
-
-    def bounds(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
-        """Return the upright bounds of a transformed rectangle."""
-        a, b, c, d, e, f = self
-        ax, bx, cy, dy = a * x0, a * x1, c * y0, c * y1
-        left, right = (ax, bx) if ax < bx else (bx, ax)
-        low, high = (cy, dy) if cy < dy else (dy, cy)
-        sx, tx, sy, ty = b * x0, b * x1, d * y0, d * y1
-        top, bottom = (sx, tx) if sx < tx else (tx, sx)
-        up, down = (sy, ty) if sy < ty else (ty, sy)
-        return left + low + e, top + up + f, right + high + e, bottom + down + f
-
-    def bounds_of_all(self, x0: _Floats, y0: _Floats, x1: _Floats, y1: _Floats) -> tuple[_Floats, ...]:
-        """Return the upright bounds of many transformed rectangles, as four arrays."""
-        a, b, c, d, e, f = self
-        return (
-            np.minimum(a * x0, a * x1) + np.minimum(c * y0, c * y1) + e,
-            np.minimum(b * x0, b * x1) + np.minimum(d * y0, d * y1) + f,
-            np.maximum(a * x0, a * x1) + np.maximum(c * y0, c * y1) + e,
-            np.maximum(b * x0, b * x1) + np.maximum(d * y0, d * y1) + f,
-        )
-
-    @property
-    def scale(self) -> float:
-        """How much lengths grow, on average over directions."""
-        return math.sqrt(abs(self.a * self.d - self.b * self.c))
 
 
 class PdfiumFile:
@@ -117,8 +53,6 @@ class PdfiumFile:
         self._page_number = 0
         self._floats = (ctypes.c_float * 8)()
         self._float_at = ctypes.addressof(self._floats)
-        self._ints = (ctypes.c_uint * 8)()
-        self._int_at = ctypes.addressof(self._ints)
 
     def __len__(self) -> int:
         return len(self._document)
@@ -163,19 +97,7 @@ class PdfiumFile:
         width, height = self.size(number)
         to_shown = self._to_shown(handle)
         words = self._words(handle, to_shown)
-        shapes: list[Shape] = []
-        rasters: list[Raster] = []
-        for kind, painted, matrix in self._objects(handle, to_shown):
-            if kind == pdfium.IMAGE:
-                raster = self._raster(painted, matrix)
-                if raster is not None:
-                    rasters.append(raster)
-            else:
-                shape = self._shape(kind, painted, matrix)
-                if shape is None:
-                    continue
-                pieces = self._pieces(painted, matrix, shape) if shape.segments > 7 and shape.fill is not None else []
-                shapes += pieces or [shape]
+        shapes, rasters = read_paint(self._lib, handle, to_shown)
         return PagePrimitives(number, width, height, words, shapes, rasters, "layer" if words else "none")
 
     def _to_shown(self, handle: int) -> Affine:
@@ -291,179 +213,6 @@ class PdfiumFile:
         length = self._lib.FPDFFont_GetBaseFontName(font, ctypes.addressof(buffer), 128)
         return 0 < length <= 128 and _BOLD_NAME.search(buffer.value.decode("utf-8", "replace")) is not None
 
-    # ----------------------------------------------------------------------------------------------- painting
-
-    def _objects(self, handle: int, to_shown: Affine) -> Iterator[tuple[int, int, Affine]]:
-        """Yield type, handle and transform of each object that is not text, those inside forms included."""
-        lib = self._lib
-        get, kind_of = lib.FPDFPage_GetObject, lib.FPDFPageObj_GetType
-        budget = _MOST_OBJECTS
-        for index in range(lib.FPDFPage_CountObjects(handle)):
-            painted = get(handle, index)
-            kind = kind_of(painted)
-            if kind == pdfium.TEXT:
-                continue
-            if kind == pdfium.FORM:
-                for inner in self._inside(painted, to_shown, 1):
-                    budget -= 1
-                    if budget < 0:
-                        return
-                    yield inner
-                continue
-            budget -= 1
-            if budget < 0:
-                return
-            yield kind, painted, to_shown
-
-    def _inside(self, form: int, to_shown: Affine, depth: int) -> Iterator[tuple[int, int, Affine]]:
-        lib = self._lib
-        if depth > _DEEPEST_FORM:
-            return
-        if lib.FPDFPageObj_GetMatrix(form, self._float_at):
-            to_shown = to_shown.after(Affine(*self._floats[0:6]))
-        for index in range(lib.FPDFFormObj_CountObjects(form)):
-            painted = lib.FPDFFormObj_GetObject(form, index)
-            kind = lib.FPDFPageObj_GetType(painted)
-            if kind == pdfium.FORM:
-                yield from self._inside(painted, to_shown, depth + 1)
-            elif kind != pdfium.TEXT:
-                yield kind, painted, to_shown
-
-    def _bounds(self, painted: int, matrix: Affine) -> tuple[float, float, float, float] | None:
-        at = self._float_at
-        if not self._lib.FPDFPageObj_GetBounds(painted, at, at + 4, at + 8, at + 12):
-            return None
-        return matrix.bounds(*self._floats[0:4])
-
-    def _shape(self, kind: int, painted: int, matrix: Affine) -> Shape | None:
-        bounds = self._bounds(painted, matrix)
-        if bounds is None:
-            return None
-        if kind != pdfium.PATH:  # a shading: a smooth fill whose colours pdfium does not tell
-            return Shape(*bounds, 4, False, 0x808080, None, 0.0)
-        lib, ints, at = self._lib, self._ints, self._int_at
-        lib.FPDFPath_GetDrawMode(painted, at, at + 4)
-        filled, stroked = ints[0:2]
-        if not filled and not stroked:
-            return None  # a clip path
-        fill = stroke = None
-        if filled and lib.FPDFPageObj_GetFillColor(painted, at, at + 4, at + 8, at + 12):
-            red, green, blue, alpha = ints[0:4]
-            fill = red << 16 | green << 8 | blue if alpha else None
-        line_width = 0.0
-        if stroked and lib.FPDFPageObj_GetStrokeColor(painted, at, at + 4, at + 8, at + 12):
-            red, green, blue, alpha = ints[0:4]
-            stroke = red << 16 | green << 8 | blue if alpha else None
-            if lib.FPDFPageObj_GetStrokeWidth(painted, self._float_at):
-                line_width = self._floats[0] * matrix.scale
-        if fill is None and stroke is None:
-            return None
-        segments = lib.FPDFPath_CountSegments(painted)
-        x0, y0, x1, y1 = bounds
-        thick = x1 - x0 > _THIN and y1 - y0 > _THIN
-        curved = diagonal = False
-        if thick:  # neither a rule nor a tick
-            if segments != 5 or fill is None:
-                curved, diagonal = self._course(painted, min(segments, _SEGMENTS_LOOKED_AT), fill is None)
-            if x1 - x0 > _LARGE or y1 - y0 > _LARGE:
-                clipped = self._clipped(painted, matrix, bounds)
-                if clipped is None:
-                    return None
-                bounds = clipped
-        return Shape(*bounds, segments, curved, fill, stroke, line_width, diagonal)
-
-    def _course(self, painted: int, count: int, unfilled: bool) -> tuple[bool, bool]:
-        """Tell whether a path has a curve, and whether an unfilled one has a slanted straight line."""
-        lib, at = self._lib, self._float_at
-        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
-        slanted = False
-        x = y = 0.0
-        for index in range(count):
-            segment = get(painted, index)
-            kind = kind_of(segment)
-            if kind == pdfium.BEZIER_TO:
-                return True, slanted
-            if unfilled and not slanted:
-                point_of(segment, at, at + 4)
-                last_x, last_y, x, y = x, y, self._floats[0], self._floats[1]
-                slanted = index > 0 and kind == pdfium.LINE_TO and abs(x - last_x) > 0.5 and abs(y - last_y) > 0.5
-        return False, slanted
-
-    def _pieces(self, painted: int, matrix: Affine, shape: Shape) -> list[Shape]:
-        """Return the rectangles of a filled path that is made of nothing else, [] for other paths.
-
-        Office programs paint all bars of a series, and some all shaded cells of a column, as one path.
-        """
-        if shape.curved or not 8 <= shape.segments <= _PIECE_SEGMENTS:
-            return []
-        lib, at = self._lib, self._float_at
-        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
-        outlines: list[list[tuple[float, float]]] = []
-        for index in range(shape.segments):
-            segment = get(painted, index)
-            kind = kind_of(segment)
-            if kind == pdfium.BEZIER_TO:
-                return []
-            if kind == pdfium.MOVE_TO:
-                if outlines and not _is_rectangle(outlines[-1]):
-                    return []
-                outlines.append([])
-            elif not outlines:
-                return []
-            point_of(segment, at, at + 4)
-            outlines[-1].append((self._floats[0], self._floats[1]))
-        if len(outlines) < 2 or not _is_rectangle(outlines[-1]):
-            return []
-        if lib.FPDFPageObj_GetMatrix(painted, at):
-            matrix = matrix.after(Affine(*self._floats[0:6]))
-        pieces = []
-        for outline in outlines:
-            xs, ys = [point[0] for point in outline], [point[1] for point in outline]
-            x0, y0, x1, y1 = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
-            x0, y0, x1, y1 = max(x0, shape.x0), max(y0, shape.y0), min(x1, shape.x1), min(y1, shape.y1)  # the clip
-            if x1 > x0 and y1 > y0:
-                pieces.append(Shape(x0, y0, x1, y1, 5, False, shape.fill, shape.stroke, shape.line_width))
-        return pieces
-
-    def _clipped(
-        self, painted: int, matrix: Affine, bounds: tuple[float, float, float, float]
-    ) -> tuple[float, float, float, float] | None:
-        """Return the part of the bounds that the bounds of its clip paths leave; None where nothing is left."""
-        lib, at = self._lib, self._float_at
-        clip = lib.FPDFPageObj_GetClipPath(painted)
-        if not clip:
-            return bounds
-        x0, y0, x1, y1 = bounds
-        for path in range(max(0, lib.FPDFClipPath_CountPaths(clip))):
-            xs, ys = [], []
-            count = lib.FPDFClipPath_CountPathSegments(clip, path)
-            for index in range(count if count <= _CLIP_SEGMENTS else 0):
-                lib.FPDFPathSegment_GetPoint(lib.FPDFClipPath_GetPathSegment(clip, path, index), at, at + 4)
-                xs.append(self._floats[0])
-                ys.append(self._floats[1])
-            if len(xs) < 3:
-                continue
-            left, top, right, bottom = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
-            x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
-        return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
-
-    def _raster(self, painted: int, matrix: Affine) -> Raster | None:
-        bounds = self._bounds(painted, matrix)
-        if bounds is None:
-            return None
-        lib = self._lib
-        bounds = self._clipped(painted, matrix, bounds)
-        if bounds is None:
-            return None
-        self._ints[0] = self._ints[1] = 0
-        lib.FPDFImageObj_GetImagePixelSize(painted, self._int_at, self._int_at + 4)
-        width, height = self._ints[0:2]
-        length = lib.FPDFImageObj_GetImageDataRaw(painted, None, 0)
-        buffer = ctypes.create_string_buffer(length)
-        lib.FPDFImageObj_GetImageDataRaw(painted, ctypes.addressof(buffer), length)
-        digest = hashlib.blake2b(buffer, digest_size=12, key=b"%d %d" % (width, height)).hexdigest()
-        return Raster(*bounds, width, height, digest)
-
     # ---------------------------------------------------------------------------------------------- rendering
 
     def render(self, number: int, box: Box | None, dpi: float, most_pixels: int = 16_000_000) -> Image:
@@ -510,19 +259,6 @@ class PdfiumFile:
         finally:
             lib.FPDFBitmap_Destroy(bitmap)
         return drawing
-
-
-def _is_rectangle(outline: list[tuple[float, float]]) -> bool:
-    """Tell whether four or five points (the last may be the first again) are the corners of an upright rectangle."""
-    if len(outline) == 5 and outline[4] == outline[0]:
-        outline = outline[:4]
-    if len(outline) != 4:
-        return False
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = outline
-    small = 0.001 * (abs(ax - cx) + abs(ay - cy))
-    first = abs(ax - bx) <= small and abs(by - cy) <= small and abs(cx - dx) <= small and abs(dy - ay) <= small
-    second = abs(ay - by) <= small and abs(bx - cx) <= small and abs(cy - dy) <= small and abs(dx - ax) <= small
-    return first or second
 
 
 def _open(path: Path):  # type: ignore[no-untyped-def]  # pypdfium2 has no types

@@ -1,0 +1,245 @@
+"""What is painted on a page beside text, through pdfium: paths as shapes, pictures as rasters.
+
+Text objects are skipped by their type. A rule or tick costs five calls; only thicker paths are asked for curves, and
+only long ones for their clip.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from collections.abc import Iterator
+
+from finlmm_parsers import pdfium_library as pdfium
+from finlmm_parsers.affine import Affine
+from finlmm_parsers.primitives import Raster, Shape
+
+#: Forms nest; deeper than this is a broken or hostile file.
+_DEEPEST_FORM = 12
+#: More painted objects than this on a page (maps, hatchings, hostile files) are not looked at one by one.
+_MOST_OBJECTS = 20_000
+#: Shapes with more segments than this are not searched for curves beyond it.
+_SEGMENTS_LOOKED_AT = 12
+#: Paths thinner than this, in points, are rules and ticks: nothing more is asked of them.
+_THIN = 2.0
+#: Paths of rectangles with more segments than this are not taken apart.
+_PIECE_SEGMENTS = 1000
+#: Paths longer than this, in points, are cut to their clip paths; clip paths with more segments are passed over.
+_LARGE = 60.0
+_CLIP_SEGMENTS = 64
+
+_Bounds = tuple[float, float, float, float]
+
+
+def read_paint(lib: pdfium.PdfiumLibrary, page: int, to_shown: Affine) -> tuple[list[Shape], list[Raster]]:
+    """Return the shapes and rasters of a page in painting order, those inside form objects included.
+
+    Args:
+        lib: the bound library.
+        page: handle of the loaded page.
+        to_shown: from the page's own space (origin bottom left) to the page as shown.
+    """
+    reader = _PaintReader(lib)
+    get, kind_of = lib.FPDFPage_GetObject, lib.FPDFPageObj_GetType
+    for index in range(lib.FPDFPage_CountObjects(page)):
+        painted = get(page, index)
+        kind = kind_of(painted)
+        if kind == pdfium.TEXT:
+            continue
+        if kind == pdfium.FORM:
+            for inner_kind, inner, matrix in reader.inside(painted, to_shown, 1):
+                reader.add(inner_kind, inner, matrix)
+        else:
+            reader.add(kind, painted, to_shown)
+        if reader.seen > _MOST_OBJECTS:
+            break
+    return reader.shapes, reader.rasters
+
+
+class _PaintReader:
+    def __init__(self, lib: pdfium.PdfiumLibrary) -> None:
+        self.lib = lib
+        self.shapes: list[Shape] = []
+        self.rasters: list[Raster] = []
+        self.seen = 0
+        self._floats = (ctypes.c_float * 8)()
+        self._float_at = ctypes.addressof(self._floats)
+        self._ints = (ctypes.c_uint * 8)()
+        self._int_at = ctypes.addressof(self._ints)
+
+    def inside(self, form: int, to_shown: Affine, depth: int) -> Iterator[tuple[int, int, Affine]]:
+        """Yield type, handle and transform of the objects in a form, text left out."""
+        lib = self.lib
+        if depth > _DEEPEST_FORM:
+            return
+        if lib.FPDFPageObj_GetMatrix(form, self._float_at):
+            to_shown = to_shown.after(Affine(*self._floats[0:6]))
+        for index in range(lib.FPDFFormObj_CountObjects(form)):
+            painted = lib.FPDFFormObj_GetObject(form, index)
+            kind = lib.FPDFPageObj_GetType(painted)
+            if kind == pdfium.FORM:
+                yield from self.inside(painted, to_shown, depth + 1)
+            elif kind != pdfium.TEXT:
+                yield kind, painted, to_shown
+
+    def add(self, kind: int, painted: int, matrix: Affine) -> None:
+        """Read one object into ``shapes`` or ``rasters``."""
+        self.seen += 1
+        if self.seen > _MOST_OBJECTS:
+            return
+        at = self._float_at
+        if not self.lib.FPDFPageObj_GetBounds(painted, at, at + 4, at + 8, at + 12):
+            return
+        left, bottom, right, top = self._floats[0:4]
+        a, b, c, d, e, f = matrix
+        if b == 0.0 and c == 0.0 and a > 0.0 > d:
+            bounds = (a * left + e, d * top + f, a * right + e, d * bottom + f)
+        else:
+            bounds = matrix.bounds(left, bottom, right, top)
+        if kind == pdfium.PATH:
+            self._add_path(painted, matrix, bounds)
+        elif kind == pdfium.IMAGE:
+            self._add_raster(painted, matrix, bounds)
+        elif kind == pdfium.SHADING:  # a smooth fill whose colours pdfium does not tell
+            self.shapes.append(Shape(*bounds, 4, False, 0x808080, None, 0.0))
+
+    # ---------------------------------------------------------------------------------------------------- paths
+
+    def _add_path(self, painted: int, matrix: Affine, bounds: _Bounds) -> None:
+        lib, ints, at = self.lib, self._ints, self._int_at
+        lib.FPDFPath_GetDrawMode(painted, at, at + 4)
+        filled, stroked = ints[0:2]
+        fill = stroke = None
+        line_width = 0.0
+        if filled:
+            lib.FPDFPageObj_GetFillColor(painted, at, at + 4, at + 8, at + 12)
+            red, green, blue, alpha = ints[0:4]
+            if alpha:
+                fill = red << 16 | green << 8 | blue
+        if stroked:
+            lib.FPDFPageObj_GetStrokeColor(painted, at, at + 4, at + 8, at + 12)
+            red, green, blue, alpha = ints[0:4]
+            if alpha:
+                stroke = red << 16 | green << 8 | blue
+            lib.FPDFPageObj_GetStrokeWidth(painted, self._float_at)
+            line_width = self._floats[0] * matrix.scale
+        if fill is None and stroke is None:
+            return
+        segments = lib.FPDFPath_CountSegments(painted)
+        x0, y0, x1, y1 = bounds
+        if x1 - x0 <= _THIN or y1 - y0 <= _THIN:  # a rule or a tick
+            self.shapes.append(Shape(x0, y0, x1, y1, segments, False, fill, stroke, line_width))
+            return
+        curved = diagonal = False
+        if segments != 5 or fill is None:
+            curved, diagonal = self._course(painted, min(segments, _SEGMENTS_LOOKED_AT), fill is None)
+        if x1 - x0 > _LARGE or y1 - y0 > _LARGE:
+            clipped = self._clipped(painted, matrix, bounds)
+            if clipped is None:
+                return
+            bounds = clipped
+        shape = Shape(*bounds, segments, curved, fill, stroke, line_width, diagonal)
+        if fill is not None and not curved and 8 <= segments <= _PIECE_SEGMENTS:
+            self.shapes += self._pieces(painted, matrix, shape) or [shape]
+        else:
+            self.shapes.append(shape)
+
+    def _course(self, painted: int, count: int, unfilled: bool) -> tuple[bool, bool]:
+        """Tell whether a path has a curve, and whether an unfilled one has a slanted straight line."""
+        lib, at = self.lib, self._float_at
+        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
+        slanted = False
+        x = y = 0.0
+        for index in range(count):
+            segment = get(painted, index)
+            kind = kind_of(segment)
+            if kind == pdfium.BEZIER_TO:
+                return True, slanted
+            if unfilled and not slanted:
+                point_of(segment, at, at + 4)
+                last_x, last_y, x, y = x, y, self._floats[0], self._floats[1]
+                slanted = index > 0 and kind == pdfium.LINE_TO and abs(x - last_x) > 0.5 and abs(y - last_y) > 0.5
+        return False, slanted
+
+    def _pieces(self, painted: int, matrix: Affine, shape: Shape) -> list[Shape]:
+        """Return the rectangles of a filled path that is made of nothing else, [] for other paths.
+
+        Office programs paint all bars of a series, and some all shaded cells of a column, as one path.
+        """
+        lib, at = self.lib, self._float_at
+        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
+        outlines: list[list[tuple[float, float]]] = []
+        for index in range(shape.segments):
+            segment = get(painted, index)
+            kind = kind_of(segment)
+            if kind == pdfium.BEZIER_TO:
+                return []
+            if kind == pdfium.MOVE_TO:
+                if outlines and not _is_rectangle(outlines[-1]):
+                    return []
+                outlines.append([])
+            elif not outlines:
+                return []
+            point_of(segment, at, at + 4)
+            outlines[-1].append((self._floats[0], self._floats[1]))
+        if len(outlines) < 2 or not _is_rectangle(outlines[-1]):
+            return []
+        if lib.FPDFPageObj_GetMatrix(painted, at):
+            matrix = matrix.after(Affine(*self._floats[0:6]))
+        pieces = []
+        for outline in outlines:
+            xs, ys = [point[0] for point in outline], [point[1] for point in outline]
+            x0, y0, x1, y1 = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
+            x0, y0, x1, y1 = max(x0, shape.x0), max(y0, shape.y0), min(x1, shape.x1), min(y1, shape.y1)  # the clip
+            if x1 > x0 and y1 > y0:
+                pieces.append(Shape(x0, y0, x1, y1, 5, False, shape.fill, shape.stroke, shape.line_width))
+        return pieces
+
+    def _clipped(self, painted: int, matrix: Affine, bounds: _Bounds) -> _Bounds | None:
+        """Return the part of the bounds that the bounds of its clip paths leave; None where nothing is left."""
+        lib, at = self.lib, self._float_at
+        clip = lib.FPDFPageObj_GetClipPath(painted)
+        if not clip:
+            return bounds
+        x0, y0, x1, y1 = bounds
+        for path in range(max(0, lib.FPDFClipPath_CountPaths(clip))):
+            xs, ys = [], []
+            count = lib.FPDFClipPath_CountPathSegments(clip, path)
+            for index in range(count if count <= _CLIP_SEGMENTS else 0):
+                lib.FPDFPathSegment_GetPoint(lib.FPDFClipPath_GetPathSegment(clip, path, index), at, at + 4)
+                xs.append(self._floats[0])
+                ys.append(self._floats[1])
+            if len(xs) < 3:
+                continue
+            left, top, right, bottom = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
+            x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+        return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+    # ------------------------------------------------------------------------------------------------- pictures
+
+    def _add_raster(self, painted: int, matrix: Affine, bounds: _Bounds) -> None:
+        lib = self.lib
+        clipped = self._clipped(painted, matrix, bounds)
+        if clipped is None:
+            return
+        self._ints[0] = self._ints[1] = 0
+        lib.FPDFImageObj_GetImagePixelSize(painted, self._int_at, self._int_at + 4)
+        width, height = self._ints[0:2]
+        length = lib.FPDFImageObj_GetImageDataRaw(painted, None, 0)
+        buffer = ctypes.create_string_buffer(length)
+        lib.FPDFImageObj_GetImageDataRaw(painted, ctypes.addressof(buffer), length)
+        digest = hashlib.blake2b(buffer, digest_size=12, key=b"%d %d" % (width, height)).hexdigest()
+        self.rasters.append(Raster(*clipped, width, height, digest))
+
+
+def _is_rectangle(outline: list[tuple[float, float]]) -> bool:
+    """Tell whether four or five points (the last may be the first again) are the corners of an upright rectangle."""
+    if len(outline) == 5 and outline[4] == outline[0]:
+        outline = outline[:4]
+    if len(outline) != 4:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = outline
+    small = 0.001 * (abs(ax - cx) + abs(ay - cy))
+    first = abs(ax - bx) <= small and abs(by - cy) <= small and abs(cx - dx) <= small and abs(dy - ay) <= small
+    second = abs(ay - by) <= small and abs(bx - cx) <= small and abs(cy - dy) <= small and abs(dx - ax) <= small
+    return first or second
