@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finlmm_core.errors import ConfigError
 from finlmm_core.plugins.manager import Plugins, describe_validation
@@ -55,14 +55,11 @@ class ParseConfig(Section):
     """PDF to Document."""
 
     parser: PluginRef = Field(default=PluginRef(name="pdfium"), description="the parser plugin")
-    ocr: PluginRef | None = Field(
-        default=PluginRef(name="rapidocr"), description="the OCR engine; 'none' leaves raster figures without text"
+    ocr: Literal["none"] | PluginRef = Field(
+        default=PluginRef(name="rapidocr"),
+        union_mode="left_to_right",
+        description="the OCR engine; 'none' leaves raster figures and scanned pages without text",
     )
-
-    @field_validator("ocr", mode="before")
-    @classmethod
-    def _none(cls, value: Any) -> Any:
-        return None if value == "none" else value
 
 
 class GenerateConfig(Section):

@@ -38,7 +38,7 @@ def test_a_plugin_is_named_by_a_string_or_a_table() -> None:
     assert load_config(settings=["parse.parser=pdfminer"]).parse.parser.name == "pdfminer"
     config = load_config(settings=["parse.parser=pdfminer", "parse.parser.options.dpi=99"])
     assert config.parse.parser.options == {"dpi": 99}
-    assert load_config(settings=["parse.ocr=none"]).parse.ocr is None
+    assert load_config(settings=["parse.ocr=none"]).parse.ocr == "none"
 
 
 def test_another_plugin_does_not_inherit_the_options_of_the_one_before(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def _parse_step(config: RunConfig, plugins: Plugins) -> ParseStep:
     assert isinstance(parser, Parser)
     parser.check()
     ocr: OcrEngine | None = None
-    if config.parse.ocr is not None:
+    if config.parse.ocr != "none":
         engine = plugins.create("ocr", config.parse.ocr, "parse.ocr")
         assert isinstance(engine, OcrEngine)
         engine.check()
