@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -144,11 +146,19 @@ def report(store: ImageStore, company: str, year: int, figures: int = 6, prefix:
 COMPANIES = ["Alder Inc.", "Birch Corp", "Cedar plc", "Dogwood Ltd", "Elm AG", "Fir Group", "Ginkgo NV", "Hazel SE"]
 
 
-def corpus(store: ImageStore, companies: int = 8, years: tuple[int, ...] = (2020, 2022)) -> list[DocumentRecord]:
-    """Return reports of some companies for some years."""
-    return [report(store, company, year) for company in COMPANIES[:companies] for year in years]
+def corpus(companies: int = 8, years: tuple[int, ...] = (2020, 2022)) -> list[DocumentRecord]:
+    """Return reports of some companies for some years; their images are in the shared store."""
+    return list(_corpus(companies, years))
 
 
-def store_at(folder: Path) -> ImageStore:
-    """Return an image store in a folder."""
-    return ImageStore(folder / "images")
+@lru_cache(maxsize=4)
+def _corpus(companies: int, years: tuple[int, ...]) -> tuple[DocumentRecord, ...]:
+    return tuple(report(shared_store(), company, year) for company in COMPANIES[:companies] for year in years)
+
+
+_folder = tempfile.TemporaryDirectory(prefix="finlmm-test-images-")
+
+
+def shared_store() -> ImageStore:
+    """Return the store that all tests of a process share: drawing and writing the images once is enough."""
+    return ImageStore(Path(_folder.name))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_corpus import corpus, store_at
+from sample_corpus import corpus, shared_store
 
 from finlmm_core.domain import Rejected
 from finlmm_core.steps.report import ReportConfig, ReportInput, ReportRecord, Section, tag, write_report
@@ -54,8 +54,8 @@ def _pdf(path: Path, pages: int) -> Path:
 
 
 def report_input(folder: Path, **options: Any) -> ReportInput:
-    store = store_at(folder)
-    records = corpus(store)
+    store = shared_store()
+    records = corpus()
     records[0] = _with_evil(records[0])
     build_samples(records, store, SamplesConfig(), 0, folder / "samples", Provenance(plugins={"parse x": "1"}))
     pdf = _pdf(folder / "first.pdf", 6)
@@ -264,7 +264,7 @@ def test_a_page_stays_below_its_size_and_says_what_it_left_out(tmp_path: Path) -
 
 
 def test_a_run_without_samples_has_a_page(tmp_path: Path) -> None:
-    data = ReportInput(name="empty", records=[], images=store_at(tmp_path), samples=None)
+    data = ReportInput(name="empty", records=[], images=shared_store(), samples=None)
     write_report(data, tmp_path / "index.html")
     assert "no samples to show" in (tmp_path / "index.html").read_text()
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sample_corpus import corpus, draw, report, store_at
+from sample_corpus import corpus, draw, report, shared_store
 
 from finlmm_core.domain import Answer, Box, Evidence, QAPair, QuestionType
 from finlmm_core.errors import FinlmmError
@@ -36,8 +36,8 @@ PROVENANCE = Provenance(finlmm="0.0", plugins={"parse pdfium": "version 1", "ali
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SamplesSummary, list[DocumentRecord]]:
     folder = tmp_path_factory.mktemp("samples")
-    store = store_at(folder)
-    records = corpus(store)
+    store = shared_store()
+    records = corpus()
     summary = build_samples(records, store, SamplesConfig(), 7, folder / "samples", PROVENANCE)
     return folder, summary, records
 
@@ -175,10 +175,10 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(made, tmp_path: 
     folder, _, _ = made
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
-        "from sample_corpus import corpus, store_at; from test_samples import PROVENANCE;"
+        "from sample_corpus import corpus, shared_store; from test_samples import PROVENANCE;"
         "from finlmm_core.steps.samples import build_samples, SamplesConfig;"
-        "out = Path(sys.argv[2]); store = store_at(out);"
-        "build_samples(corpus(store), store, SamplesConfig(), 7, out / 'samples', PROVENANCE)"
+        "out = Path(sys.argv[2]); store = shared_store();"
+        "build_samples(corpus(), store, SamplesConfig(), 7, out / 'samples', PROVENANCE)"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     subprocess.run(
@@ -189,15 +189,15 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(made, tmp_path: 
 
 def test_another_seed_gives_other_samples(made, tmp_path: Path) -> None:
     folder, _, records = made
-    build_samples(records, store_at(folder), SamplesConfig(), 8, tmp_path / "samples", PROVENANCE)
+    build_samples(records, shared_store(), SamplesConfig(), 8, tmp_path / "samples", PROVENANCE)
     assert digests(tmp_path / "samples") != digests(folder / "samples")
 
 
 def test_a_failed_step_leaves_the_folder_as_it_was(made, tmp_path: Path) -> None:
     _, _, records = made
     kept = tmp_path / "samples"
-    store = store_at(tmp_path)
-    small = corpus(store, companies=3)
+    store = shared_store()
+    small = corpus(companies=3)
     build_samples(small, store, SamplesConfig(), 0, kept, PROVENANCE)
     (kept / "options.json").write_text("{}")
     before = digests(kept)
@@ -210,9 +210,9 @@ def test_a_failed_step_leaves_the_folder_as_it_was(made, tmp_path: Path) -> None
 
 
 def test_shards_are_cut_at_their_rows(tmp_path: Path) -> None:
-    store = store_at(tmp_path)
+    store = shared_store()
     config = SamplesConfig(rows_per_shard=20, rows_per_group=8)
-    summary = build_samples(corpus(store), store, config, 0, tmp_path / "samples", PROVENANCE)
+    summary = build_samples(corpus(), store, config, 0, tmp_path / "samples", PROVENANCE)
     names = summary.files["contrastive"]["train"]
     assert len(names) == -(-summary.contrastive["train"] // 20)
     assert names[0] == f"train-00000-of-{len(names):05d}.parquet"
@@ -240,7 +240,7 @@ def test_every_pair_can_be_traced(made) -> None:
 
 def built(records: list[DocumentRecord], folder: Path, **options: object) -> tuple[SamplesSummary, dict[str, str]]:
     """Return the summary and question id -> reason."""
-    store = store_at(folder)
+    store = shared_store()
     summary = build_samples(records, store, SamplesConfig(**options), 0, folder / "samples", PROVENANCE)  # type: ignore[arg-type]
     lines = (folder / "samples/rejected.jsonl").read_text().splitlines()
     return summary, {item["item_id"]: item["reason"] for item in map(json.loads, lines)}
@@ -251,7 +251,7 @@ def changed(base: QAPair, **values: object) -> QAPair:
 
 
 def test_duplicates_are_dropped_with_their_reason(tmp_path: Path) -> None:
-    records = corpus(store_at(tmp_path), companies=4)
+    records = corpus(companies=4)
     first = records[0]
     question = first.questions[0]
     extra = [
@@ -273,7 +273,7 @@ def test_duplicates_are_dropped_with_their_reason(tmp_path: Path) -> None:
 
 
 def test_of_duplicates_the_aligned_one_is_kept(tmp_path: Path) -> None:
-    records = corpus(store_at(tmp_path), companies=3)
+    records = corpus(companies=3)
     first = records[0]
     unaligned = changed(first.questions[0], id="unaligned")
     records[0] = dataclasses.replace(first, questions=[unaligned, *first.questions])
@@ -297,9 +297,7 @@ def knowledge(record: DocumentRecord, name: str) -> QAPair:
 
 
 def test_a_glossary_question_stays_in_one_split_and_comes_back_only_so_often(tmp_path: Path) -> None:
-    records = [
-        dataclasses.replace(r, questions=[*r.questions, knowledge(r, "allowance")]) for r in corpus(store_at(tmp_path))
-    ]
+    records = [dataclasses.replace(r, questions=[*r.questions, knowledge(r, "allowance")]) for r in corpus()]
     summary, reasons = built(records, tmp_path, max_repeats=2)
     kept = [row for row in rows(tmp_path, "text") if row["type"] == "financial_knowledge"]
     assert len({row["split"] for row in kept}) == 1
@@ -311,8 +309,7 @@ def test_a_glossary_question_stays_in_one_split_and_comes_back_only_so_often(tmp
 
 
 def test_a_figure_reprinted_in_another_company_s_report_is_used_in_one_split(tmp_path: Path) -> None:
-    store = store_at(tmp_path)
-    records = corpus(store)
+    records = corpus()
     shared = records[0].document.figures[0]
     text = shared.text + " reprinted"  # a near-duplicate, not a copy
     for number in range(2, len(records), 2):
@@ -332,9 +329,7 @@ def test_a_figure_reprinted_in_another_company_s_report_is_used_in_one_split(tmp
 
 
 def test_caps_hold_and_cut_what_there_is_most_of(tmp_path: Path) -> None:
-    summary, _ = built(
-        corpus(store_at(tmp_path)), tmp_path, max_per_document=6, max_per_figure=2, max_text_per_document=5
-    )
+    summary, _ = built(corpus(), tmp_path, max_per_document=6, max_per_figure=2, max_text_per_document=5)
     per_report = Counter(row["report"] for row in rows(tmp_path, "contrastive"))
     per_figure = Counter(row["figures"][row["gold_image"]]["figure_id"] for row in rows(tmp_path, "contrastive"))
     assert set(per_report.values()) == {6}
@@ -346,13 +341,13 @@ def test_caps_hold_and_cut_what_there_is_most_of(tmp_path: Path) -> None:
 
 
 def test_no_type_is_more_than_its_share(tmp_path: Path) -> None:
-    summary, _ = built(corpus(store_at(tmp_path)), tmp_path, max_type_share=0.5)
+    summary, _ = built(corpus(), tmp_path, max_type_share=0.5)
     assert summary.types["text"]["arithmetic_reasoning"] <= summary.types["text"]["statistics_reasoning"]
     assert summary.rejections["text_over_type_share"] > 0
 
 
 def test_text_only_samples_can_be_kept_apart_from_contrastive_ones(tmp_path: Path) -> None:
-    records = corpus(store_at(tmp_path), companies=4)
+    records = corpus(companies=4)
     records[0] = dataclasses.replace(records[0], alignments=records[0].alignments[:3])
     built(records, tmp_path, text_from="not_aligned")
     questions = {kind: {row["qa_id"] for row in rows(tmp_path, kind)} for kind in ("text", "contrastive")}
@@ -361,7 +356,7 @@ def test_text_only_samples_can_be_kept_apart_from_contrastive_ones(tmp_path: Pat
 
 
 def test_wrong_images_are_in_the_language_of_the_right_one(tmp_path: Path) -> None:
-    records = corpus(store_at(tmp_path))
+    records = corpus()
     for number in range(0, len(records), 3):
         document = records[number].document
         meta = document.meta.model_copy(update={"language": "zh"})
@@ -373,7 +368,7 @@ def test_wrong_images_are_in_the_language_of_the_right_one(tmp_path: Path) -> No
 
 
 def test_a_panel_of_the_right_figure_is_no_wrong_image(tmp_path: Path) -> None:
-    store = store_at(tmp_path)
+    store = shared_store()
     record = report(store, "Solo Inc.", 2021)
     document = record.document
     panels = tuple(
@@ -394,15 +389,38 @@ def test_a_panel_of_the_right_figure_is_no_wrong_image(tmp_path: Path) -> None:
     assert used > 0
 
 
+def test_a_figure_of_the_company_that_says_nothing_is_no_wrong_image(tmp_path: Path) -> None:
+    records = corpus()
+    silent = set()
+    for number, record in enumerate(records):
+        mute = record.document.figures[-1].model_copy(
+            update={
+                "id": f"mute-{number}",
+                "caption": "",
+                "text": "",
+                "page": 9,
+                "image": shared_store().put(draw([str(number)] * (2 + number % 5), 13 * number)),
+            }
+        )
+        silent.add(mute.id)
+        document = record.document.model_copy(update={"figures": (*record.document.figures, mute)})
+        records[number] = dataclasses.replace(record, document=document)
+    summary, _ = built(records, tmp_path)
+    assert summary.refused_distractors["says_nothing"] > 0
+    for row in rows(tmp_path, "contrastive"):
+        for figure in row["figures"]:
+            assert figure["figure_id"] not in silent or figure["tier"] == "random"
+
+
 def test_one_report_alone_gets_its_distractors_from_itself(tmp_path: Path) -> None:
-    store = store_at(tmp_path)
+    store = shared_store()
     summary, _ = built([report(store, "Solo Inc.", 2021)], tmp_path)
     assert summary.contrastive["train"] + summary.contrastive["validation"] + summary.contrastive["test"] == 18
     assert set(summary.tiers) <= {"same_report", "nearest"}
 
 
 def test_a_report_with_too_few_figures_gives_no_contrastive_samples(tmp_path: Path) -> None:
-    store = store_at(tmp_path)
+    store = shared_store()
     summary, reasons = built([report(store, "Tiny Inc.", 2021, figures=2)], tmp_path)
     assert sum(summary.contrastive.values()) == 0
     assert set(reasons.values()) == {"too_few_distractors"}
@@ -417,7 +435,7 @@ def test_an_empty_corpus_gives_an_empty_folder_with_a_card(tmp_path: Path) -> No
 
 def test_a_corpus_that_can_be_read_once_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="twice"):
-        build_samples(iter([]), store_at(tmp_path), SamplesConfig(), 0, tmp_path / "samples", PROVENANCE)
+        build_samples(iter([]), shared_store(), SamplesConfig(), 0, tmp_path / "samples", PROVENANCE)
 
 
 def test_wrong_options_are_refused() -> None:

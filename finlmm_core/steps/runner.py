@@ -32,7 +32,7 @@ from finlmm_core.steps.plan import (
 )
 from finlmm_core.steps.progress import Progress
 from finlmm_core.steps.report import run_report_step
-from finlmm_core.steps.samples import DocumentRecord, Provenance, build_samples
+from finlmm_core.steps.samples import SAMPLES_VERSION, DocumentRecord, Provenance, build_samples
 from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
 from finlmm_core.store.atomic import write_atomic
 from finlmm_core.store.manifest import SCHEMA_VERSION, StepRecord, git_revision, key_of
@@ -213,7 +213,7 @@ class _Run:
 
     def _run_samples(self) -> None:
         align_keys = self._keys("align")
-        key = key_of("samples", SCHEMA_VERSION, self.options["samples"], align_keys)
+        key = key_of("samples", SCHEMA_VERSION, SAMPLES_VERSION, self.options["samples"], align_keys)
         before = self.run.record("samples")
         if before is not None and before.key == key:
             self._finish(before, 0.0, 0)

@@ -44,6 +44,7 @@ from finlmm_core.steps.sampling.summary import Provenance, SamplesSummary, Sourc
 from finlmm_core.store.images import ImageStore
 
 __all__ = [
+    "SAMPLES_VERSION",
     "DocumentRecord",
     "Provenance",
     "SampleKind",
@@ -55,6 +56,10 @@ __all__ = [
     "read_rows",
     "read_samples",
 ]
+
+
+#: Raised whenever the same corpus and options give other samples; part of the step's key.
+SAMPLES_VERSION = 1
 
 
 @dataclass(frozen=True)

@@ -70,20 +70,26 @@ class _Few:
     def __init__(self, most: int, seed: int) -> None:
         self._most = most
         self._seed = seed
-        self._heap: list[tuple[float, int, Any]] = []
+        self._heap: list[tuple[float, int, str, Any]] = []
         self._offered = 0
+        self._names: set[str] = set()
 
     def offer(self, name: str, item: Any) -> None:
+        if name in self._names:
+            return
         rank = -unit("example", self._seed, name)
         self._offered += 1  # settles equal ranks, so that items are never compared
-        entry = (rank, -self._offered, item)
+        entry = (rank, -self._offered, name, item)
         if len(self._heap) < self._most:
             heapq.heappush(self._heap, entry)
         elif self._heap and entry[:2] > self._heap[0][:2]:
-            heapq.heapreplace(self._heap, entry)
+            self._names.discard(heapq.heapreplace(self._heap, entry)[2])
+        else:
+            return
+        self._names.add(name)
 
     def items(self) -> list[Any]:
-        return [item for _, _, item in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
+        return [item for *_, item in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
 
 def gather(data: ReportInput) -> Gathered:

@@ -18,6 +18,7 @@ TYPE_NAMES = {
     "financial_knowledge": "Financial knowledge",
 }
 LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
+_REPORTS_SHOWN = 1000
 _STEPS = ("sources", "parse", "generate", "align", "samples")
 
 
@@ -106,7 +107,7 @@ def bars(rows: Sequence[tuple[object, int, object]]) -> Markup:
             tag(
                 "li",
                 tag("span", name, class_="name"),
-                tag("span", tag("i", style=f"width:{100 * count / most:.1f}%"), class_="bar"),
+                tag("span", tag("i", style=f"width:{100 * count / most:.1f}%") if count else None, class_="bar"),
                 tag("span", number(count), tag("small", beside) if beside else None, class_="count"),
             )
             for name, count, beside in rows
@@ -198,7 +199,7 @@ def _questions(found: Gathered) -> Markup:
 def _reports(found: Gathered) -> Markup:
     sampled = {source.document_id: source for source in found.summary.sources} if found.summary else {}
     rows: list[list[object]] = []
-    for report in found.reports:
+    for report in found.reports[:_REPORTS_SHOWN]:
         source = sampled.get(report.document_id)
         about = " ".join(part for part in (report.company, str(report.year or ""), report.language) if part)
         name = joined(tag("span", report.source, class_="file"), tag("small", about) if about else None)
@@ -219,6 +220,14 @@ def _reports(found: Gathered) -> Markup:
                 source.split if source else "",
             ]
         )
+    more = len(found.reports) - len(rows)
+    return joined(
+        _report_table(rows),
+        tag("p", f"and {number(more)} more: see samples/summary.json.", class_="lead") if more else None,
+    )
+
+
+def _report_table(rows: list[list[object]]) -> Markup:
     return table(
         ["Report", "Pages", "Charts", "Tables", "Images", "Questions", "Kept", "Text", "With images", "Split"], rows
     )

@@ -38,6 +38,7 @@ REFUSALS = {
     "holds_the_evidence": "it holds all the numbers that the answer is made of",
     "shows_the_answer": "it shows the answer itself beside the labels that the question names",
     "part_of_the_right_figure": "it overlaps the right figure on the page: a panel, or the whole that it is a panel of",
+    "says_nothing": "it is of the same company and no text was read in it, so it cannot be told whether it answers",
     "fits_the_question": "all that the question names (rows, columns, periods, terms) can be read in it",
 }
 TIERS = {

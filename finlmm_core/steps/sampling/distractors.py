@@ -10,11 +10,13 @@ from finlmm_core.domain import Language, QAPair, Split
 from finlmm_core.steps.sampling.chance import Chance
 from finlmm_core.steps.sampling.config import SPLITS, SamplesConfig, Tier
 from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex
-from finlmm_core.steps.sampling.fits import asked, why_it_fits
+from finlmm_core.steps.sampling.fits import Asked, asked, why_it_fits
+from finlmm_core.steps.sampling.words import words_of
 
 #: Which tier is asked when the wanted one has nothing to give.
 FALLBACK: tuple[Tier, ...] = ("same_company", "nearest", "same_report", "random")
 _CHARACTERS = 3000  # of a figure's text that enter its vector
+_SAYS_SOMETHING = 3  # words and numbers that a figure needs for its text to be judged
 _LOOK_AT = 48  # candidates of a tier that are looked at for one place
 
 if TYPE_CHECKING:
@@ -154,7 +156,7 @@ class DistractorChooser:
 
         def fits(candidate: FigureEntry) -> bool:
             if candidate.index not in verdicts:
-                reason = "part_of_the_right_figure" if overlaps(candidate, right) else why_it_fits(need, candidate.text)
+                reason = self._why_not(candidate, right, need)
                 if reason is not None:
                     self.refused[reason] += 1
                 verdicts[candidate.index] = reason is not None
@@ -172,6 +174,15 @@ class DistractorChooser:
                     chosen.append(Distractor(found, tier))
                     break
         return chosen
+
+    def _why_not(self, candidate: FigureEntry, right: FigureEntry, need: Asked) -> str | None:
+        """Return why a figure may not stand beside the right one, None where it may."""
+        if overlaps(candidate, right):
+            return "part_of_the_right_figure"
+        groups = [self._index.reports[figure.report].group for figure in (candidate, right)]
+        if groups[0] == groups[1] and len(words_of(candidate.text).content) < _SAYS_SOMETHING:
+            return "says_nothing"  # of another company it cannot be the figure meant; of this one nobody knows
+        return why_it_fits(need, candidate.text)
 
     def _draw_tier(self, chance: Chance) -> Tier:
         shares = self._config.tiers
