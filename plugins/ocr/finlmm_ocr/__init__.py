@@ -7,6 +7,8 @@ from finlmm_core import hookimpl
 
 @hookimpl
 def finlmm_ocr_engines() -> list[type]:
+    from finlmm_ocr.easyocr import EasyOcrEngine
     from finlmm_ocr.rapidocr import RapidOcrEngine
+    from finlmm_ocr.tesseract import TesseractEngine
 
-    return [RapidOcrEngine]
+    return [RapidOcrEngine, EasyOcrEngine, TesseractEngine]

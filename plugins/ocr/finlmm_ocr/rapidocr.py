@@ -14,6 +14,7 @@ from pydantic import Field
 from finlmm_core.domain import Box
 from finlmm_core.errors import FinlmmError
 from finlmm_core.plugins.bases import OcrEngine, OcrLine, PluginOptions
+from finlmm_ocr.pixels import enlarged, rgb_on_white
 from finlmm_ocr.reading_order import in_reading_order
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ class RapidOcrEngine(OcrEngine):
     def _read_one(self, image: Image) -> list[OcrLine]:
         import numpy as np
 
-        prepared, zoom = self._prepare(image)
-        if prepared is None:
+        if min(image.size) < 4:
             return []
+        prepared, zoom = enlarged(rgb_on_white(image), self.options.min_side)
         pixels = np.ascontiguousarray(np.asarray(prepared)[:, :, ::-1])  # RapidOCR takes arrays as BGR
         result = _session(self.options)(pixels)
         if result.boxes is None or result.txts is None or result.scores is None:
@@ -83,25 +84,6 @@ class RapidOcrEngine(OcrEngine):
             box = Box(round(min(xs), 1), round(min(ys), 1), round(max(xs), 1), round(max(ys), 1))
             lines.append(OcrLine(" ".join(text.split()), box, round(float(score), 4)))
         return in_reading_order(lines)
-
-    def _prepare(self, image: Image) -> tuple[Image | None, float]:
-        """Return the image as RGB on white, enlarged where it is small, and by how much; None where it has no room."""
-        from PIL import Image as PillowImage
-
-        if min(image.size) < 4:
-            return None, 1.0
-        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-            layered = image.convert("RGBA")
-            white = PillowImage.new("RGBA", image.size, "white")
-            image = PillowImage.alpha_composite(white, layered)
-        image = image.convert("RGB")
-        longer = max(image.size)
-        if longer >= self.options.min_side:
-            return image, 1.0
-        # Past three times an enlargement only smears: the pixels were not there.
-        zoom = min(self.options.min_side / longer, 3.0)
-        size = (max(1, round(image.width * zoom)), max(1, round(image.height * zoom)))
-        return image.resize(size, PillowImage.Resampling.BICUBIC), zoom
 
 
 def _model_files(folder: Path | None) -> dict[str, Path]:
