@@ -12,6 +12,7 @@ from itertools import combinations, pairwise
 from finlmm_core.domain import QuestionType
 from finlmm_core.quantities import round_half_up
 from finlmm_generators.grid import Cell, Column, Grid, Row
+from finlmm_generators.labels import clean
 
 ARITHMETIC = QuestionType.ARITHMETIC_REASONING
 STATISTICS = QuestionType.STATISTICS_REASONING
@@ -107,7 +108,7 @@ def _thin(cells: tuple[Cell, ...]) -> bool:
 def _money(row: Row, grid: Grid) -> bool:
     """Whether amounts of the row have a known unit, so that a sum or a difference can be written with it."""
     if row.kind == "amount":
-        return any(units.currency is not None or units.scale != 1 for units in (grid.units, row.units))
+        return any(units.currency is not None for units in (grid.units, row.units))
     return row.kind == "per_share" and grid.units.currency is not None
 
 
@@ -257,6 +258,7 @@ def _runs(rows: tuple[Row, ...]) -> list[list[Row]]:
 def _comparable(grid: Grid, pool: tuple[Row, ...]) -> tuple[list[list[Row]], int]:
     """Return the parts of verified totals, then runs of rows that belong to none of them; and how many are the former."""
     held = {row.index for row in pool}
+    title = clean(grid.table.title).lower()
     groups = [
         [part for part in found.parts if part.index in held and part.unique and not part.total] for found in grid.sums
     ]
@@ -264,7 +266,9 @@ def _comparable(grid: Grid, pool: tuple[Row, ...]) -> tuple[list[list[Row]], int
     runs = _runs(tuple(row for row in pool if row.index not in taken))
 
     def plain(listed: list[list[Row]]) -> list[list[Row]]:
-        without = [[row for row in group if not _BALANCE_ROW.search(row.label)] for group in listed]
+        without = [
+            [r for r in group if not _BALANCE_ROW.search(r.label) and r.label.lower() != title] for group in listed
+        ]
         return [group for group in without if len(group) >= 2]
 
     parts = plain(groups)

@@ -176,8 +176,11 @@ def _column(index: int, heading: str, cells: list[str]) -> Column:
         rest,
         flags=re.IGNORECASE,
     )
+    if units.text:
+        rest = rest.replace(units.text, " ")
+    rest = re.sub(r"[$€£¥]?['’`]?000s?\b|[$€£¥]\s?(?:mn|bn|m|k)\b", " ", rest)
     rest = re.sub(
-        r"(?<![a-z])(?:as of|at|for the|fiscal|years?|ended|ending|december 31,?|[$€£¥%])(?![a-z])",
+        r"(?<![a-z])(?:as of|as at|at|for the|fiscal|years?|ended|ending|december 31,?|[$€£¥%])(?![a-z])",
         " ",
         rest,
         flags=re.IGNORECASE,
@@ -199,6 +202,28 @@ def _column(index: int, heading: str, cells: list[str]) -> Column:
     if _PERCENT.search(cleaned) or percents == len(numbers):
         return Column(index, cleaned, "percent", None, rest, units)
     return Column(index, cleaned, "category", None, rest, units)
+
+
+_ENDED = re.compile(
+    r"(?:(?:three|six|nine|twelve|\d{1,2})\s+(?:months?|weeks?)|(?:fiscal\s+)?years?|quarters?)\s+end(?:ed|ing)",
+    re.IGNORECASE,
+)
+
+
+def _spans_not_dates(columns: list[Column], table: Table) -> list[Column]:
+    """Return the columns with dates read as ends of years or quarters where the corner of the table says so."""
+    said = _ENDED.search(f"{table.header[0]} {table.unit or ''}" if table.header else "")
+    if said is None:
+        return columns
+    changed = []
+    for column in columns:
+        period = column.period
+        if column.role == "period" and period is not None and period.kind == "day":
+            span = parse_period(f"{said.group()} {period.text}")
+            if span is not None and span.kind != "day":
+                column = replace(column, period=span)
+        changed.append(column)
+    return changed
 
 
 def _row_kind(label: str, group: str, numbers: list[Number], table_units: Units) -> RowKind:
@@ -274,6 +299,7 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
     columns = []
     for j in range(1, len(source.header)):
         columns.append(_column(j, source.header[j], [row[j] for row in source.rows if len(row) > j]))
+    columns = _spans_not_dates(columns, source)
     headings = [column.heading.lower() for column in columns if column.role != "empty"]
     usable = {
         column.index
@@ -295,7 +321,9 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
             if j in usable:
                 box = source.cell_boxes[i][j] if i < len(source.cell_boxes) and j < len(source.cell_boxes[i]) else None
                 cells[j] = Cell(i, j, number, texts[j], box)
-        if not label or is_nonsense(label) or not cells or broken:
+        # 'As at 1 April 2020' is a line of a roll-forward: it names a date and no item.
+        dated = turned is None and any(period.kind == "day" for period in find_periods(label))
+        if not label or is_nonsense(label) or not cells or broken or dated:
             continue
         kind = _row_kind(label, group, [cell.number for cell in cells.values()], table_units)
         inside = _UNIT_IN_LABEL.search(label)
@@ -303,6 +331,8 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
         if inside and units.text:
             label = label[: inside.start()].strip() or label
         rows.append(Row(i, label, group, kind, cells, total=bool(_TOTAL.search(label)), units=units))
+    if sum(bool(re.search(r"\bindex\b|指数", row.label, re.IGNORECASE)) for row in rows) >= 2:
+        rows = [replace(row, kind="unclear") for row in rows]  # index values of a performance graph
     if _states_percent(rows, source):
         rows = [replace(row, kind="percent") if row.kind == "amount" else row for row in rows]
     rows = _marked_unique(rows, [_bare(clean(row[0])) if row else "" for row in source.rows])

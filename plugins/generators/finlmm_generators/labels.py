@@ -81,6 +81,7 @@ def clean(text: str) -> str:
         text = _MARKS.sub("", text).rstrip(" :：;,，.…·$")
     text = _INNER_MARKS.sub("", text)
     text = _PREFIX.sub("", text)
+    text = re.sub(r"(?<=[a-z)])\d{1,2}\Z", "", text)  # a footnote mark that lost its raised place
     return text.strip(' "“”|•·▪■●◦-–—*')
 
 
@@ -94,6 +95,8 @@ def is_nonsense(label: str) -> bool:
     letters = sum(character.isalpha() for character in label)
     digits = sum(character.isdigit() for character in label)
     words = label.split()
+    if label[:1].isascii() and label[:1].islower():
+        return True  # the rest of a line that began elsewhere
     if re.search(r"[$€£¥]\s?\d|\d,\d{3}|\d\.\d", label):
         return True  # a number that belongs to a cell was read into the label
     if letters < 2 or digits > letters or len(label) > 110 or _NONSENSE.search(label):
@@ -129,6 +132,8 @@ def clean_title(text: str, language: Language) -> str:
         return ""
     text = re.sub(r"\A(?:our|the)\s+", "", text, flags=re.IGNORECASE)
     text = text[:1].upper() + text[1:]
+    if re.match(r"(?:table of )?contents\b|index\b|目录|signatures?\b", text, re.IGNORECASE):
+        return ""
     letters = sum(character.isalpha() for character in text)
     if letters < (3 if language == "zh" else 5) or POSITION.search(text) or text.count("(") != text.count(")"):
         return ""

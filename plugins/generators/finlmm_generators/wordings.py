@@ -79,7 +79,7 @@ WORDINGS: dict[str, dict[Language, tuple[str, ...]]] = {
     },
     "ratio": {
         "en": (
-            "According to {s}, how many times {r2} was {r} {at}?",
+            "According to {s}, {r} was how many times as large as {r2} {at}?",
             "What was the ratio of {r} to {r2} {at} in {s}?",
             "Using {s}, divide {r} by {r2} {at}. What is the result?",
             "In {s}, how many times as large as {r2} was {r} {at}?",
