@@ -254,7 +254,12 @@ class Judge:
                 groups = {row[0]: group for row, group in zip(table.rows, table.row_groups, strict=False)}
                 for row, group in zip(true.table.rows, true.table.row_groups, strict=True):
                     if group:
-                        self.count("row_groups", self.plain(groups.get(row[0], "")) == self.plain(group))
+                        right = self.plain(groups.get(row[0], "")) == self.plain(group)
+                        self.count("row_groups", right)
+                        if not right:
+                            self.note(
+                                true.page, f"row group of {row[0]!r}: {groups.get(row[0])!r} instead of {group!r}"
+                            )
 
     def _align(self, true: TruthTable, table: Table | None) -> dict[tuple[int, int], str]:
         """Return the parsed text of true cells (row -1 is the header), rows and columns matched by their labels."""

@@ -3,73 +3,27 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from finlmm_core.domain import BlockKind, Box
 from finlmm_core.synth import noise
-from finlmm_core.synth.charts import ChartLook, ChartSpec, draw_chart, render_png
-from finlmm_core.synth.fonts import FontFamily, text_width
-from finlmm_core.synth.sheet import Color, Sheet, is_cjk
-from finlmm_core.synth.tables import TableLook, TableSpec, draw_table, plan_table, wrap
+from finlmm_core.synth.chart_kinds import ChartSpec
+from finlmm_core.synth.charts import draw_chart, render_png
+from finlmm_core.synth.fonts import text_width
+from finlmm_core.synth.look import ReportLook
+from finlmm_core.synth.pages import PageDraft, draw_furniture
+from finlmm_core.synth.sheet import Sheet, is_cjk
+from finlmm_core.synth.table_plan import TableLook, TableSpec, plan_table, wrap
+from finlmm_core.synth.tables import draw_table
 from finlmm_core.synth.truth import (
     FigureSource,
     TruthBlock,
     TruthFigure,
     TruthNoise,
-    TruthPage,
     TruthStatement,
 )
 from finlmm_core.synth.vector import CanvasRenderer
-
-
-@dataclass(frozen=True)
-class ReportLook:
-    """How one report looks; its charts and tables have looks of their own."""
-
-    width: float
-    height: float
-    margin: float
-    body: FontFamily
-    display: FontFamily
-    size: float
-    ink: Color
-    accent: Color
-    chart: ChartLook
-    table: TableLook
-    captions_above: bool
-    caption_color: Color
-    caption_rule: bool
-    head: Literal["top", "bottom", "none"]
-    logo: Literal["top_right", "top_left", "bottom_right", "none"]
-    sidebar: bool
-    unit_place: Literal["stub", "caption", "line", "column"]
-    justify: bool
-    notes: bool  # source notes below charts
-
-
-@dataclass
-class PageDraft:
-    """A page with everything that is known of it."""
-
-    sheet: Sheet
-    number: int
-    columns: int
-    scanned: bool = False
-    furniture: bool = True  # running head, page number, logo
-    figures: list[TruthFigure] = field(default_factory=list)
-    noise: list[TruthNoise] = field(default_factory=list)
-    statements: list[TruthStatement] = field(default_factory=list)
-    blocks: list[TruthBlock] = field(default_factory=list)
-
-    def truth(self) -> TruthPage:
-        return TruthPage(
-            number=self.number,
-            width=self.sheet.width,
-            height=self.sheet.height,
-            scanned=self.scanned,
-            columns=self.columns,
-        )
 
 
 @dataclass(frozen=True)
@@ -144,46 +98,7 @@ class Flow:
         self._limit = 0.0
         self.y = self._region_top = self._deepest = self.top
         if furniture:
-            self._furniture()
-
-    def _furniture(self) -> None:
-        look, sheet, page = self.look, self.sheet, self.page
-        size = look.size - 1.5
-        font = look.body.regular
-        gray: Color = (0.4, 0.4, 0.4)
-        baseline = look.margin - 6
-        odd = page.number % 2 == 1
-        if look.sidebar:
-            box = sheet.rect(Box(0, 0, 18, look.height), fill=look.accent)
-            page.noise.append(TruthNoise(page=page.number, kind="decoration", box=box))
-        if look.head == "top":
-            x, align = (
-                (look.margin, "left") if look.logo == "top_right" or not odd else (look.width - look.margin, "right")
-            )
-            if look.logo == "top_left":
-                x, align = look.width - look.margin, "right"
-            if look.logo == "top_right":
-                x, align = look.margin, "left"
-            head = sheet.text(x, baseline, self.head, font, size, gray, align)
-            page.noise.append(TruthNoise(page=page.number, kind="running_head", box=head.rounded()))
-            rule = sheet.line(look.margin, baseline + 5, look.width - look.margin, baseline + 5, look.accent, 0.6)
-            page.noise.append(TruthNoise(page=page.number, kind="decoration", box=rule.rounded()))
-        foot = look.height - look.margin + 12
-        if look.head == "bottom":
-            box = sheet.text(look.margin, foot, self.head, font, size, gray)
-            page.noise.append(TruthNoise(page=page.number, kind="running_head", box=box.rounded()))
-        x, align = (look.width / 2, "center") if look.head != "bottom" else (look.width - look.margin, "right")
-        box = sheet.text(x, foot, str(page.number), font, size, gray, align)
-        page.noise.append(TruthNoise(page=page.number, kind="page_number", box=box.rounded()))
-        if look.logo != "none":
-            width, height = self.logo.size(62.0)
-            at = {
-                "top_right": (look.width - look.margin - width, baseline + 1 - height),
-                "top_left": (look.margin, baseline + 1 - height),
-                "bottom_right": (look.width - look.margin - width - 30, look.height - look.margin + 16 - height),
-            }[look.logo]
-            box = self.logo.draw(sheet, *at, width)
-            page.noise.append(TruthNoise(page=page.number, kind="logo", box=box.rounded()))
+            draw_furniture(self.page, self.look, self.logo, self.head)
 
     def room(self) -> float:
         """Return the free height in the current column."""

@@ -1,94 +1,24 @@
-"""One annual report: its look, its outline, and the way from page drafts to PDF bytes and truth."""
+"""One annual report: its outline and what stands in each part."""
 
 from __future__ import annotations
 
-import colorsys
-import io
 import random
 from collections.abc import Callable
-from typing import Any
 
 from finlmm_core.domain import Box
 from finlmm_core.synth import noise
-from finlmm_core.synth.charts import ChartSpec, pick_look
-from finlmm_core.synth.exhibits import Exhibits
+from finlmm_core.synth.bind import bind
+from finlmm_core.synth.chart_kinds import ChartSpec
+from finlmm_core.synth.exhibit_charts import ChartExhibits
 from finlmm_core.synth.finance import Company
-from finlmm_core.synth.flow import Caption, Flow, PageDraft, ReportLook
-from finlmm_core.synth.fonts import CHINESE_SANS, CHINESE_SERIF, LATIN_FAMILIES, register_chinese, text_width
+from finlmm_core.synth.flow import Caption, Flow
+from finlmm_core.synth.fonts import text_width
+from finlmm_core.synth.look import pick_report_look
+from finlmm_core.synth.pages import PageDraft
 from finlmm_core.synth.phrases import Phrases, Sector, UnitWords
-from finlmm_core.synth.scan import rotate_box, scan_page
-from finlmm_core.synth.sheet import Color
-from finlmm_core.synth.tables import TableLook, TableSpec, TableStyle
+from finlmm_core.synth.table_plan import TableSpec
 from finlmm_core.synth.truth import TruthNoise
 from finlmm_core.synth.wording import Statement, Voice
-
-
-def pick_report_look(company: Company, year: int) -> ReportLook:
-    """Return a look: mostly the company's own, with small changes from year to year."""
-    own = random.Random(f"look {company.key} {company.name}")
-    yearly = random.Random(f"look {company.key} {company.name} {year}")
-    hue = own.random()
-    accent = colorsys.hls_to_rgb(hue, own.uniform(0.22, 0.36), own.uniform(0.35, 0.85))
-    tint = colorsys.hls_to_rgb(hue, 0.94, 0.5)
-    spreads = [0.0, own.choice([0.08, 0.33, 0.5]), own.choice([0.15, 0.6]), 0.42, 0.75]
-    palette = []
-    for index, turn in enumerate(spreads):
-        light = own.uniform(0.3, 0.45) + 0.13 * (index % 3)
-        palette.append(_hex(colorsys.hls_to_rgb((hue + turn) % 1, light, own.uniform(0.25, 0.75))))
-    if own.random() < 0.25:
-        palette = [_hex(colorsys.hls_to_rgb(hue, 0.25 + 0.13 * index, 0.5)) for index in range(5)]
-    if company.language == "zh":
-        body = own.choice([CHINESE_SERIF, CHINESE_SERIF, CHINESE_SANS])
-        display = table_family = chart_family = CHINESE_SANS
-        plot_font = register_chinese()
-    else:
-        body = own.choice(LATIN_FAMILIES)
-        display = body if own.random() < 0.6 else own.choice(LATIN_FAMILIES)
-        table_family = body if own.random() < 0.7 else own.choice(LATIN_FAMILIES)
-        chart_family = own.choice((LATIN_FAMILIES[0], LATIN_FAMILIES[0], LATIN_FAMILIES[2], body))
-        plot_font = ""
-    wide = body.regular in ("DejaVuSans", "Vera", "DejaVuSerif")
-    size = own.choice([8.5, 9.0]) if wide else own.choice([9.0, 9.5, 10.0])
-    style: TableStyle = own.choice(["filing", "filing", "ruled", "shaded", "open", "banded"])
-    table = TableLook(
-        style=style,
-        family=table_family,
-        size=size - own.choice([0.5, 1.0, 1.5]),
-        leading=own.choice([1.45, 1.55, 1.75]),
-        accent=accent,
-        tint=tint if style != "filing" or own.random() < 0.4 else (1.0, 1.0, 1.0),
-        leaders=style == "filing" and company.language == "en" and own.random() < 0.25,
-        stretch=own.random() < 0.8,
-        gap=own.choice([10.0, 14.0, 20.0]),
-    )
-    width, height = own.choice([(612.0, 792.0), (595.28, 841.89)]) if company.language == "en" else (595.28, 841.89)
-    return ReportLook(
-        width=width,
-        height=height,
-        margin=own.choice([50.0, 56.0, 64.0]),
-        body=body,
-        display=display,
-        size=size,
-        ink=own.choice([(0, 0, 0), (0.13, 0.13, 0.16)]),
-        accent=accent,
-        chart=pick_look(yearly, tuple(palette), chart_family, plot_font),
-        table=table,
-        captions_above=own.random() < 0.7,
-        caption_color=own.choice([(0, 0, 0), accent]),
-        caption_rule=own.random() < 0.5,
-        head=own.choice(["top", "top", "bottom", "none"]),
-        logo=own.choice(["top_right", "top_left", "bottom_right", "none"]),
-        sidebar=own.random() < 0.2,
-        unit_place=own.choice(
-            ["line", "line", "stub", "caption"] if company.language == "zh" else ["stub", "caption", "line", "column"]
-        ),
-        justify=own.random() < 0.4,
-        notes=own.random() < 0.4,
-    )
-
-
-def _hex(color: Color) -> str:
-    return "#" + "".join(f"{round(part * 255):02x}" for part in color)
 
 
 class ReportMaker:
@@ -102,7 +32,7 @@ class ReportMaker:
         self.rng = random.Random(f"report {company.key} {company.name} {year}")
         self.look = pick_report_look(company, year)
         self.voice = Voice(phrases, sector, units, company, self.rng)
-        self.exhibits = Exhibits(
+        self.exhibits = ChartExhibits(
             company,
             year,
             self.voice,
@@ -455,62 +385,6 @@ class ReportMaker:
             self._numbers["table"] -= 1
         return placed
 
-    # ------------------------------------------------------------------ bytes
-
     def pdf(self) -> bytes:
-        """Return the report as a PDF; scanned pages are turned into pictures and their truth is turned with them."""
-        from reportlab import rl_config
-
-        # Pictures as bytes, as other producers write them, and not as text: a setting of the whole library.
-        before, rl_config.useA85 = rl_config.useA85, 0
-        try:
-            return self._pdf()
-        finally:
-            rl_config.useA85 = before
-
-    def _pdf(self) -> bytes:
-        from reportlab.pdfgen.canvas import Canvas
-
-        buffer = io.BytesIO()
-        canvas: Any = Canvas(buffer, pagesize=(self.look.width, self.look.height), invariant=1, pageCompression=1)
-        canvas.setTitle(f"{self.company.name}: {self.title}")
-        canvas.setAuthor(self.company.name)
-        for page in self.flow.pages:
-            if page.scanned:
-                scan = scan_page(page.sheet, self.rng)
-                canvas.drawImage(scan.reader(), 0, 0, self.look.width, self.look.height)
-                angle = scan.angle
-                page.figures = [
-                    figure.model_copy(
-                        update={
-                            "box": rotate_box(figure.box, angle, page.sheet),
-                            "source": "scan",
-                            "alt_boxes": tuple(rotate_box(box, angle, page.sheet) for box in figure.alt_boxes),
-                            "caption_box": figure.caption_box and rotate_box(figure.caption_box, angle, page.sheet),
-                            "table": figure.table and _rotate_table(figure.table, angle, page.sheet),
-                        }
-                    )
-                    for figure in page.figures
-                ]
-                page.blocks = [
-                    block.model_copy(update={"box": rotate_box(block.box, angle, page.sheet)}) for block in page.blocks
-                ]
-                page.noise = [
-                    item.model_copy(update={"box": rotate_box(item.box, angle, page.sheet)}) for item in page.noise
-                ]
-            else:
-                page.sheet.play(canvas)
-            canvas.showPage()
-        canvas.save()
-        return buffer.getvalue()
-
-
-def _rotate_table(table: Any, angle: float, sheet: Any) -> Any:
-    return table.model_copy(
-        update={
-            "header_boxes": tuple(box and rotate_box(box, angle, sheet) for box in table.header_boxes),
-            "cell_boxes": tuple(
-                tuple(box and rotate_box(box, angle, sheet) for box in row) for row in table.cell_boxes
-            ),
-        }
-    )
+        """Return the report as a PDF; drafts of scanned pages are turned as their pictures are."""
+        return bind(self.flow.pages, f"{self.company.name}: {self.title}", self.company.name, self.rng)

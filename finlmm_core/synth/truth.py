@@ -40,7 +40,7 @@ class TruthTable(Frozen):
     header_boxes: tuple[Box | None, ...] = Field(description="around the column's own heading lines, spanning included")
     cell_boxes: tuple[tuple[Box | None, ...], ...] = Field(description="same shape as rows; None where empty")
     row_groups: tuple[str, ...] = Field(
-        description="for each row the section it belongs to; '' where none, and below the section's total"
+        description="for each row the section it stands under; '' where none, for the section's total, and below it"
     )
     unit: str = Field(default="", description="as printed, without brackets; '' where the table states none")
     scale: int = 1
