@@ -142,7 +142,10 @@ class Figure(Frozen):
 
 
 class Table(Frozen):
-    """The cells of a figure of kind table.
+    """The cells of a figure of kind table, or the values that a figure of kind chart prints.
+
+    Of a chart the rows are series and the columns periods where it has periods, else the rows are its categories; the
+    cells hold the values as printed at its bars, sectors or points.
 
     ``rows[i][j]`` is the text of body row i in column j, ``""`` where empty. Column 0 is the stub (row labels).
     ``header[j]`` is the whole heading of column j, spanning headings included, outermost first, joined by a space

@@ -27,6 +27,8 @@ from finlmm_core.domain import (
 from finlmm_core.errors import DocumentError
 from finlmm_core.plugins.bases import OcrEngine
 from finlmm_parsers import cleaning
+from finlmm_parsers.chart_data import ChartValues, read_chart
+from finlmm_parsers.chart_labels import ChartPixels
 from finlmm_parsers.crops import Drawing, crop_dpi, put_crop
 from finlmm_parsers.figure_text import text_inside
 from finlmm_parsers.layout.blocks import find_blocks
@@ -35,7 +37,7 @@ from finlmm_parsers.layout.lines import find_lines
 from finlmm_parsers.layout.meta import read_meta
 from finlmm_parsers.layout.running import find_running
 from finlmm_parsers.layout.tables import find_tables
-from finlmm_parsers.layout.types import Caption, FigureRegion, TableRegion
+from finlmm_parsers.layout.types import Caption, FigureRegion, Line, TableRegion
 from finlmm_parsers.options import LayoutOptions
 from finlmm_parsers.primitives import PagePrimitives
 from finlmm_parsers.regions import RegionSizes, find_figures
@@ -157,8 +159,28 @@ class _Assembly:
                 self.waiting.append(_Waiting(number, region.box, digests, caption, text))
             else:
                 source: TextSource = "ocr" if page.text_source == "ocr" else "layer"
-                image = self._crop(number, region)
-                self._add_figure(number, region.box, region.kind, caption, text, source, image)
+                drawing = self._draw(number, region.box)
+                image = put_crop(self.images, drawing)
+                figure_id = self._add_figure(number, region.box, region.kind, caption, text, source, image)
+                if region.kind == "chart" and source == "layer":
+                    self._read_chart(page, lines, region, caption, drawing, figure_id)
+
+    def _read_chart(
+        self,
+        page: PagePrimitives,
+        lines: list[Line],
+        region: FigureRegion,
+        caption: Caption | None,
+        drawing: Drawing,
+        figure_id: str,
+    ) -> None:
+        """Add the values that a chart prints as a table of its own."""
+        pixels = ChartPixels(drawing.pixels, region.box.grown(self.options.margin))
+        read = read_chart(page, lines, region.box, pixels, caption.text if caption else "")
+        if isinstance(read, str):
+            self.rejected.append(cleaning.reject(page.number, region.box, "chart_values_unclear", read))
+        elif read is not None:
+            self._put_table(figure_id, read, read.title)
 
     def _crop(self, number: int, region: FigureRegion | TableRegion) -> ImageRef:
         return put_crop(self.images, self._draw(number, region.box))
@@ -173,10 +195,13 @@ class _Assembly:
         figure_id = self._add_figure(
             page.number, table.box, "table", caption, text, source, self._crop(page.number, table)
         )
+        self._put_table(figure_id, table, table.title or (caption.text if caption else ""))
+
+    def _put_table(self, figure_id: str, table: TableRegion | ChartValues, title: str) -> None:
         self.tables.append(
             Table.model_construct(
                 figure_id=figure_id,
-                title=table.title or (caption.text if caption else ""),
+                title=title,
                 header=table.header,
                 rows=table.rows,
                 cell_boxes=table.cell_boxes,

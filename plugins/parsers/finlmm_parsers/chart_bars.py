@@ -1,0 +1,453 @@
+"""Bars read with the values printed at them: upright and lying, grouped, stacked, to both sides of an axis.
+
+One code serves both directions: ``across`` is the coordinate over which bars stand side by side, ``along`` the one in
+which they grow, larger for larger values. A reading counts only if the lengths of all bars are in proportion to the
+values printed at them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from finlmm_core.domain import Box
+from finlmm_parsers.chart_labels import Chart, Label, Piece, find_legend, names_by_colour
+from finlmm_parsers.chart_marks import is_white
+from finlmm_parsers.chart_texts import categories_below, categories_left, headings_above
+
+#: Edges of bars that should be at one place differ by no more than this, points.
+EDGE = 1.3
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a chart prints: ``cells[i][j]`` is the label of category i in series j."""
+
+    categories: list[Piece]
+    series: list[Piece | None]  # None where one series has no name of its own
+    cells: list[list[Label | None]]
+    groups: list[str] = field(default_factory=list)  # for each category the heading that it stands under
+    plot: Box | None = None
+    used: set[int] = field(default_factory=set)  # words taken for values, categories, names
+
+
+class Unclear(Exception):
+    """A chart prints values, but which belongs to what is not certain; the message says why."""
+
+
+@dataclass(slots=True)
+class Bar:
+    """A rectangle in the frame of its direction."""
+
+    a0: float
+    a1: float
+    l0: float
+    l1: float
+    colour: int
+    box: Box
+
+    @property
+    def centre(self) -> float:
+        return (self.a0 + self.a1) / 2
+
+    @property
+    def length(self) -> float:
+        return self.l1 - self.l0
+
+
+@dataclass(slots=True)
+class Stack:
+    """Bars that stand on each other, lowest first; most often one."""
+
+    bars: list[Bar]
+    labels: list[Label] = field(default_factory=list)
+
+    @property
+    def l0(self) -> float:
+        return self.bars[0].l0
+
+    @property
+    def l1(self) -> float:
+        return self.bars[-1].l1
+
+    @property
+    def centre(self) -> float:
+        return self.bars[0].centre
+
+
+@dataclass(slots=True)
+class Panel:
+    """Stacks that share a scale: they stand on one base line."""
+
+    stacks: list[Stack]
+    base: float = 0.0
+
+
+def read_bars(chart: Chart) -> Reading | None:
+    """Return what the bars of a chart say; None where it has no bars with values at them.
+
+    Raises:
+        Unclear: values are printed at bars but cannot be matched without doubt.
+    """
+    rectangles = _rectangles(chart)
+    if len(rectangles) < 2 or len(chart.labels) < 3:
+        return None
+    doubts: list[str] = []
+    readings: list[Reading] = []
+    for upright in (True, False):
+        for bars in _of_one_thickness(rectangles, upright):
+            try:
+                reading = _read(chart, bars, upright)
+            except Unclear as doubt:
+                doubts.append(str(doubt))
+                continue
+            if reading is not None:
+                readings.append(reading)
+    if len(readings) == 1:
+        return readings[0]
+    if readings:
+        raise Unclear("bars of two kinds with values")
+    if doubts:
+        raise Unclear(doubts[0])
+    return None
+
+
+def _rectangles(chart: Chart) -> list[tuple[Box, int]]:
+    """Return the filled rectangles that may be bars with their colours: no swatches, no backgrounds, none twice."""
+    _, swatches = find_legend(chart)
+    found: dict[tuple[int, int, int, int], tuple[Box, int]] = {}
+    for index, shape in enumerate(chart.shapes):
+        if index in swatches or shape.fill is None or is_white(shape.fill) or shape.curved:
+            continue
+        if shape.segments not in (4, 5) or shape.x1 - shape.x0 < 0.3 or shape.y1 - shape.y0 < 0.3:
+            continue
+        box = shape.box
+        if box.area > 0.6 * chart.box.area:
+            continue
+        found[(round(box.x0), round(box.y0), round(box.x1), round(box.y1))] = (box, shape.fill)
+    listed = list(found.values())
+    if len(listed) > 400:
+        return []
+    kept = []
+    for box, colour in listed:
+        inside = sum(1 for other, _ in listed if other is not box and box.grown(0.5).covers(other) > 0.99)
+        if inside < 2:
+            kept.append((box, colour))
+    return kept
+
+
+def _of_one_thickness(rectangles: Sequence[tuple[Box, int]], upright: bool) -> list[list[Bar]]:
+    """Return rectangles of one thickness, the most numerous first; thickness is measured across."""
+    bars = []
+    for box, colour in rectangles:
+        if upright:
+            bars.append(Bar(box.x0, box.x1, -box.y1, -box.y0, colour, box))
+        else:
+            bars.append(Bar(box.y0, box.y1, box.x0, box.x1, colour, box))
+    bars = [bar for bar in bars if bar.a1 - bar.a0 >= 2.5]
+    bars.sort(key=lambda bar: (bar.a1 - bar.a0, bar.a0, bar.l0))
+    groups: list[list[Bar]] = []
+    for bar in bars:
+        thickness = bar.a1 - bar.a0
+        if groups:
+            first = groups[-1][0].a1 - groups[-1][0].a0
+            if thickness - first <= max(0.8, 0.05 * first):
+                groups[-1].append(bar)
+                continue
+        groups.append([bar])
+    return [group for group in groups if len(group) >= 2]
+
+
+def _read(chart: Chart, bars: list[Bar], upright: bool) -> Reading | None:
+    panels = _panels(_stacks(bars))
+    if panels is None:
+        return None
+    if not all(_set_base(panel) for panel in panels):
+        return None
+    placed = _place_labels(chart, panels, upright)
+    stacks = [stack for panel in panels for stack in panel.stacks]
+    if placed < max(3, 0.5 * sum(1 for stack in stacks)):
+        return None
+    _check_strays(chart, panels, upright)
+    values: dict[int, Label] = {}  # id of a bar -> its label
+    totals = all(len(stack.bars) > 1 and len(stack.labels) == 1 for stack in stacks)
+    for panel in panels:
+        _match(panel, values, totals)
+    used = {index for stack in stacks for label in stack.labels for index in label.words}
+    return _named(chart, panels, upright, values, used, totals)
+
+
+def _stacks(bars: list[Bar]) -> list[Stack]:
+    """Put bars together that stand in one place across and touch along."""
+    stacks: list[Stack] = []
+    for bar in sorted(bars, key=lambda bar: (round(bar.centre / 2.0), bar.l0)):
+        for stack in stacks:
+            if abs(stack.centre - bar.centre) <= 1.0 and abs(stack.l1 - bar.l0) <= EDGE:
+                stack.bars.append(bar)
+                break
+        else:
+            stacks.append(Stack([bar]))
+    stacks.sort(key=lambda stack: (stack.centre, stack.l0))
+    return stacks
+
+
+def _panels(stacks: list[Stack]) -> list[Panel] | None:
+    """Part stacks by where they are along: those whose extents overlap share a panel. None where two lie over."""
+    panels: list[tuple[float, float, list[Stack]]] = []
+    for stack in sorted(stacks, key=lambda stack: stack.l0):
+        low, high = stack.l0, stack.l1
+        joined = [stack]
+        rest = []
+        for start, stop, members in panels:
+            if low <= stop + EDGE and high >= start - EDGE:
+                low, high, joined = min(low, start), max(high, stop), members + joined
+            else:
+                rest.append((start, stop, members))
+        panels = [*rest, (low, high, joined)]
+    panels.sort(key=lambda panel: panel[0])
+    result = []
+    for _, _, members in panels:
+        members.sort(key=lambda stack: stack.centre)
+        for before, after in itertools.pairwise(members):
+            if after.bars[0].a0 < before.bars[0].a1 - 1.5:
+                return None
+        result.append(Panel(members))
+    return result
+
+
+def _place_labels(chart: Chart, panels: list[Panel], upright: bool) -> int:
+    """Give each label to the stack that it stands in or right beyond; return how many were given.
+
+    Beyond means away from the base line: what stands under the base of a bar is a label of the axis.
+    """
+    beyond: dict[int, list[tuple[float, bool, Label]]] = {}
+    owners: dict[int, Stack] = {}
+    for label in chart.labels:
+        best: tuple[float, Stack, int] | None = None
+        at = label.x if upright else label.y
+        low, high = (-label.box.y1, -label.box.y0) if upright else (label.box.x0, label.box.x1)
+        middle = (low + high) / 2
+        for panel in panels:
+            for stack in panel.stacks:
+                thickness = stack.bars[0].a1 - stack.bars[0].a0
+                if abs(at - stack.centre) > 0.6 * thickness:
+                    continue
+                rises, falls = stack.l1 > panel.base + EDGE, stack.l0 < panel.base - EDGE
+                if middle > stack.l1:
+                    gap, side = max(0.0, low - stack.l1), 1
+                    if not rises:
+                        continue
+                elif middle < stack.l0:
+                    gap, side = max(0.0, stack.l0 - high), -1
+                    if not falls:
+                        continue
+                else:
+                    gap, side = 0.0, 0
+                if gap <= (1.0 if upright else 1.6) * label.size and (best is None or gap < best[0]):
+                    best = (gap, stack, side)
+        if best is not None:
+            gap, stack, side = best
+            owners[id(stack)] = stack
+            beyond.setdefault(id(stack), []).append((gap * side, side == 0, label))
+    placed = 0
+    for key, found in beyond.items():
+        nearest = {
+            sign: min((abs(gap) for gap, inside, _ in found if not inside and (gap >= 0) == sign), default=0.0)
+            for sign in (True, False)
+        }
+        stack = owners[key]
+        for gap, inside, label in found:
+            if inside or abs(gap) <= nearest[gap >= 0] + 0.5:
+                stack.labels.append(label)
+                placed += 1
+        stack.labels.sort(key=lambda label: -label.y if upright else label.x)
+    return placed
+
+
+def _set_base(panel: Panel) -> bool:
+    """Find the line that all stacks of a panel stand on, or that parts them; False where there is none."""
+    first = panel.stacks[0]
+    edges = sorted({first.l0, *(bar.l1 for bar in first.bars)})
+    if len(panel.stacks) > 1:
+        second = panel.stacks[1]
+        edges += sorted({second.l0, *(bar.l1 for bar in second.bars)})
+    for edge in edges:
+        if all(
+            any(abs(edge - other) <= EDGE for other in (stack.l0, *(bar.l1 for bar in stack.bars)))
+            for stack in panel.stacks
+        ):
+            panel.base = edge
+            return True
+    return False
+
+
+def _check_strays(chart: Chart, panels: list[Panel], upright: bool) -> None:
+    """Refuse a chart with numbers among its bars that belong to none of them (a line's values, a second scale)."""
+    stacks = [stack for panel in panels for stack in panel.stacks]
+    plot = Box.around(bar.box for stack in stacks for bar in stack.bars)
+    taken = {index for stack in stacks for label in stack.labels for index in label.words}
+    if upright:
+        tallest = max((label.size for label in chart.labels), default=0.0)
+        plot = Box(plot.x0, plot.y0 - 1.5 * tallest, plot.x1, plot.y1)
+    for label in chart.labels:
+        if label.words[0] in taken:
+            continue
+        if plot.x0 < label.x < plot.x1 and plot.y0 < label.y < plot.y1:
+            raise Unclear(f"no bar for {label.text}")
+
+
+def _match(panel: Panel, values: dict[int, Label], totals: bool) -> None:
+    """Pair labels with the bars of their stacks in order, and hold lengths against values.
+
+    Raises:
+        Unclear: a bar without a label, a label without a bar, or lengths out of proportion.
+    """
+    pairs: list[tuple[float, Label]] = []
+    for stack in panel.stacks:
+        bars, labels = stack.bars, stack.labels
+        if totals:
+            pairs.append((stack.l1 - stack.l0, labels[0]))
+            values[id(bars[0])] = labels[0]
+            continue
+        if len(labels) == len(bars) + 1 and len(bars) > 1:
+            # a total at the far end
+            total = labels[-1]
+            if (total.value - sum(label.value for label in labels[:-1])) ** 2 > (len(bars) * total.step) ** 2:
+                raise Unclear("more values than bars")
+            pairs.append((stack.l1 - stack.l0, total))
+            labels = labels[:-1]
+        if len(labels) != len(bars):
+            raise Unclear("more values than bars" if len(labels) > len(bars) else "a bar without a value")
+        for bar, label in zip(bars, labels, strict=True):
+            below = bar.l1 <= panel.base + EDGE
+            if not below and label.value < 0:
+                raise Unclear("a negative value above the axis")
+            values[id(bar)] = label
+            pairs.append((-bar.length if below and label.value < 0 else bar.length, label))
+    check_proportion(pairs)
+
+
+def check_proportion(pairs: Sequence[tuple[float, Label]]) -> None:
+    """Hold lengths (points) against printed values.
+
+    Raises:
+        Unclear: a value is off its bar by more than a point and more than its rounding.
+    """
+    length = sum(abs(size) for size, _ in pairs)
+    scale = sum(abs(label.value) for _, label in pairs) / length if length else 0.0
+    if scale <= 0:
+        raise Unclear("values without lengths")
+    for size, label in pairs:
+        slack = 0.6 * label.step + max(0.9 * scale, 0.02 * abs(label.value))
+        if abs(label.value - scale * size) > slack:
+            raise Unclear(f"the bar of {label.text} is as long as {scale * size:.4g}")
+    largest = max(abs(label.value) for _, label in pairs)
+    if largest < 2 * pairs[0][1].step or max(abs(size) for size, _ in pairs) < 6.0:
+        raise Unclear("bars too short to tell")
+
+
+# ----------------------------------------------------------------------------------------------------------- names
+
+
+def _clusters(panel: Panel) -> list[list[Stack]]:
+    """Part the stacks of a panel into categories: runs with the same colours in the same order, else one each."""
+    stacks = panel.stacks
+    colours = {stack.bars[0].colour for stack in stacks}
+    alone = all(len(stack.bars) == 1 for stack in stacks)
+    count = len(colours)
+    if not alone or count == 1 or len(stacks) % count or len(stacks) == count:
+        return [[stack] for stack in stacks]
+    chunks = [stacks[start : start + count] for start in range(0, len(stacks), count)]
+    order = [stack.bars[0].colour for stack in chunks[0]]
+    if len(set(order)) == count and all([stack.bars[0].colour for stack in chunk] == order for chunk in chunks):
+        return chunks
+    return [[stack] for stack in stacks]
+
+
+def _named(
+    chart: Chart, panels: list[Panel], upright: bool, values: dict[int, Label], used: set[int], totals: bool
+) -> Reading | None:
+    rows = [_clusters(panel) for panel in panels]
+    centres = [_middle(cluster) for cluster in rows[0]]
+    for other in rows[1:]:
+        if len(other) != len(centres) or any(
+            abs(_middle(cluster) - centre) > 2.0 for cluster, centre in zip(other, centres, strict=True)
+        ):
+            raise Unclear("panels of different rows")
+    if len(centres) < 2:
+        raise Unclear("a single category")
+    plot = Box.around(bar.box for panel in panels for stack in panel.stacks for bar in stack.bars)
+    legend_words = {index for _, piece in find_legend(chart)[0] for index in piece.words}
+    spans = [(cluster[0].bars[0].a0, cluster[-1].bars[0].a1) for cluster in rows[0]]
+    if upright:
+        if len(panels) > 1:
+            raise Unclear("panels above each other")
+        found = categories_below(chart, plot, spans, used | legend_words)
+    else:
+        found = categories_left(chart, plot, spans, used | legend_words)
+    if found is None:
+        raise Unclear("no category for each bar")
+    categories, groups = found
+    taken = used | {index for piece in categories for index in piece.words}
+    series: list[Piece | None] = []
+    cells: list[list[Label | None]] = [[] for _ in centres]
+    columns: list[list[int]] = []
+    for clusters in rows:
+        colours: list[int] = []
+        single = all(len(cluster) == 1 and len(cluster[0].bars) == 1 for cluster in clusters)
+        if totals or single:
+            for index, cluster in enumerate(clusters):
+                cells[index].append(values[id(cluster[0].bars[0])])
+            shades = {cluster[0].bars[0].colour for cluster in clusters}
+            columns.append(sorted(shades) if single else [])
+            continue
+        for cluster in clusters:
+            for stack in cluster:
+                for bar in stack.bars:
+                    if bar.colour not in colours:
+                        colours.append(bar.colour)
+        for index, cluster in enumerate(clusters):
+            own = {bar.colour: values[id(bar)] for stack in cluster for bar in stack.bars}
+            if len(own) != sum(len(stack.bars) for stack in cluster):
+                raise Unclear("two bars of one colour in a category")
+            if len(own) != len(colours):
+                raise Unclear("series that not all categories have")
+            cells[index] += [own[colour] for colour in colours]
+        columns += [[colour] for colour in colours]
+    series = _series_names(chart, panels, columns, plot, taken)
+    used = taken | {index for piece in series if piece is not None for index in piece.words} | legend_words
+    return Reading(categories, series, cells, groups, plot, used)
+
+
+def _middle(cluster: Sequence[Stack]) -> float:
+    return (cluster[0].bars[0].a0 + cluster[-1].bars[0].a1) / 2
+
+
+def _series_names(
+    chart: Chart, panels: list[Panel], columns: list[list[int]], plot: Box, taken: set[int]
+) -> list[Piece | None]:
+    """Return a name for each column of values; for one column alone it may be None.
+
+    Raises:
+        Unclear: several columns and no name for each of them.
+    """
+    if len(columns) == 1:
+        shades = columns[0]
+        if len(shades) == 1:
+            names = names_by_colour(chart, shades, taken)
+            return [names[shades[0]] if names else None]
+        entries, _ = find_legend(chart)
+        if len(entries) > 1:
+            raise Unclear("colours of a legend within one series")
+        return [None]
+    if all(len(shades) == 1 for shades in columns) and len({shades[0] for shades in columns}) == len(columns):
+        names = names_by_colour(chart, [shades[0] for shades in columns], taken)
+        if names is not None:
+            return [names[shades[0]] for shades in columns]
+    if len(panels) == len(columns):
+        bases = [(panel.base, max(stack.l1 for stack in panel.stacks)) for panel in panels]
+        headings = headings_above(chart, plot, bases, taken)
+        if headings is not None:
+            return list(headings)
+    raise Unclear("series without names")

@@ -1,0 +1,262 @@
+"""Which text names which bars or points: category labels under and beside them, headings above columns of bars."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence, Set
+
+from finlmm_core.domain import Box
+from finlmm_core.quantities import parse_number
+from finlmm_parsers.chart_labels import Chart, Piece, joined
+from finlmm_parsers.layout.text import join_words
+
+
+def categories_below(
+    chart: Chart, plot: Box, spans: Sequence[tuple[float, float]], taken: Set[int]
+) -> tuple[list[Piece], list[str]] | None:
+    """Return the label under each of the given stretches of the horizontal axis, and the headings under those.
+
+    Args:
+        chart: the chart.
+        plot: around the marks.
+        spans: left and right end of each category's marks, left to right.
+        taken: words that are known to be something else.
+    """
+    centres = [(low + high) / 2 for low, high in spans]
+    pitch = min(b - a for a, b in itertools.pairwise(centres))
+    found: list[list[Piece]] = [[] for _ in centres]
+    groups = [""] * len(centres)
+    bottom: float | None = None
+    for row in _rows_under(chart, plot, taken):
+        top = min(chart.words[index].y0 for index in row)
+        size = chart.words[row[0]].size
+        if bottom is not None and top - bottom > 0.9 * size:
+            break
+        texts = _at_centres(chart, row, centres, pitch)
+        if texts is not None and (all(texts) or bottom is not None):
+            named = [index for index, text in enumerate(texts) if text is not None]
+            over = _over_groups(chart, row, spans) if bottom is not None and len(named) < len(centres) else None
+            if over is not None:
+                groups = over
+                break
+            if not named:
+                break
+            for index in named:
+                piece = texts[index]
+                assert piece is not None
+                found[index].append(piece)
+        elif bottom is not None:
+            over = _over_groups(chart, row, spans)
+            if over is not None:
+                groups = over
+            break
+        elif top - plot.y1 > 5.0 * size:
+            return None
+        else:
+            return None
+        bottom = max(chart.words[index].y1 for index in row)
+    if not all(found):
+        return None
+    return [joined(pieces) for pieces in found], groups
+
+
+def _rows_under(chart: Chart, plot: Box, taken: Set[int]) -> list[list[int]]:
+    """Return the printed rows under the marks, top to bottom: indices of upright words."""
+    words = [
+        index
+        for index, word in enumerate(chart.words)
+        if index not in taken
+        and word.upright
+        and (word.y0 + word.y1) / 2 > plot.y1
+        and plot.x0 - 30 < (word.x0 + word.x1) / 2 < plot.x1 + 30
+    ]
+    words.sort(key=lambda index: (chart.words[index].y0 + chart.words[index].y1, chart.words[index].x0))
+    rows: list[list[int]] = []
+    for index in words:
+        word = chart.words[index]
+        if rows:
+            first = chart.words[rows[-1][0]]
+            if abs((word.y0 + word.y1) / 2 - (first.y0 + first.y1) / 2) < 0.35 * first.size:
+                rows[-1].append(index)
+                continue
+        rows.append([index])
+    for row in rows:
+        row.sort(key=lambda index: chart.words[index].x0)
+    return rows
+
+
+def _piece(chart: Chart, run: Sequence[int]) -> Piece:
+    words = [chart.words[index] for index in run]
+    return Piece(join_words(words), Box.around(word.box for word in words), words[0].size, words[0].bold, tuple(run))
+
+
+def _at_centres(chart: Chart, row: Sequence[int], centres: Sequence[float], pitch: float) -> list[Piece | None] | None:
+    """Share a row's words out among category centres; None where a text is off every centre."""
+    runs: list[list[int]] = [[] for _ in centres]
+    for index in row:
+        word = chart.words[index]
+        middle = (word.x0 + word.x1) / 2
+        nearest = min(range(len(centres)), key=lambda k: abs(centres[k] - middle))
+        runs[nearest].append(index)
+    texts: list[Piece | None] = []
+    for run, centre in zip(runs, centres, strict=True):
+        if not run:
+            texts.append(None)
+            continue
+        piece = _piece(chart, run)
+        gaps = [chart.words[b].x0 - chart.words[a].x1 for a, b in itertools.pairwise(run)]
+        if abs(piece.x - centre) > max(0.16 * pitch, 0.4 * piece.size) or max(gaps, default=0.0) > 1.2 * piece.size:
+            return None
+        if piece.box.width > 1.2 * pitch:
+            return None
+        texts.append(piece)
+    return texts
+
+
+def _over_groups(chart: Chart, row: Sequence[int], spans: Sequence[tuple[float, float]]) -> list[str] | None:
+    """Return for each category the heading of its group, where a row's texts are centred under groups of categories."""
+    runs: list[list[int]] = []
+    for index in row:
+        word = chart.words[index]
+        if runs and word.x0 - chart.words[runs[-1][-1]].x1 <= 1.2 * word.size:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    pieces = [_piece(chart, run) for run in runs]
+    if len(pieces) < 2 or any(parse_number(piece.text) is not None for piece in pieces):
+        return None
+    owners = []
+    for low, high in spans:
+        middle = (low + high) / 2
+        owners.append(min(range(len(pieces)), key=lambda k: abs(pieces[k].x - middle)))
+    within: list[float] = []
+    between: list[float] = []
+    for (a, first), (b, second) in itertools.pairwise(zip(spans, owners, strict=True)):
+        (within if first == second else between).append(b[0] - a[1])
+    if not within or not between or max(within) >= min(between) - 1.0:
+        return None
+    for k, piece in enumerate(pieces):
+        own = [span for span, owner in zip(spans, owners, strict=True) if owner == k]
+        if len(own) < 2 or abs((own[0][0] + own[-1][1]) / 2 - piece.x) > 0.2 * (own[-1][1] - own[0][0]):
+            return None
+    return [pieces[owner].text for owner in owners]
+
+
+# ---------------------------------------------------------------------------------------------------------- beside
+
+
+def categories_left(
+    chart: Chart, plot: Box, spans: Sequence[tuple[float, float]], taken: Set[int]
+) -> tuple[list[Piece], list[str]] | None:
+    """Return the label left of each row of bars, and for each row the heading that it stands under.
+
+    Args:
+        chart: the chart.
+        plot: around the marks.
+        spans: top and bottom of each row's bars, from the top.
+        taken: words that are known to be something else.
+    """
+    top, bottom = spans[0][0], spans[-1][1]
+    pitch = min((b[0] + b[1]) / 2 - (a[0] + a[1]) / 2 for a, b in itertools.pairwise(spans))
+    left = [
+        piece
+        for piece in chart.pieces(without=taken)
+        if piece.box.x1 <= plot.x0 + 3 and top - pitch < piece.y < bottom + 0.5 * pitch
+    ]
+    centres = [(low + high) / 2 for low, high in spans]
+    labels: list[Piece] = []
+    rest: list[Piece] = list(left)
+    for centre in centres:
+        near = [piece for piece in rest if abs(piece.y - centre) <= 0.75 * pitch]
+        block = _centred(near, centre)
+        if block is None:
+            return None
+        labels.append(joined(block))
+        rest = [piece for piece in rest if piece not in block]
+    # labels end at one place, begin at one place, or are centred; words of another column do neither
+    ends = [max(abs(piece.box.x1 - labels[0].box.x1) for piece in labels)]
+    ends.append(max(abs(piece.box.x0 - labels[0].box.x0) for piece in labels))
+    ends.append(max(abs(piece.x - labels[0].x) for piece in labels))
+    if min(ends) > 4.0:
+        return None
+    groups = _groups(rest, centres, pitch, labels)
+    return None if groups is None else (labels, groups)
+
+
+def _centred(near: Sequence[Piece], centre: float) -> list[Piece] | None:
+    """Return the lines that together stand at the height of a row: the largest run of close lines centred on it."""
+    if not near:
+        return None
+    rows: list[list[Piece]] = []
+    for piece in sorted(near, key=lambda piece: (piece.y, piece.box.x0)):
+        if rows and abs(rows[-1][0].y - piece.y) < 0.4 * piece.size:
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    column = [max(row, key=lambda piece: piece.box.x1) for row in rows]  # what stands next to the bars
+    best: list[Piece] | None = None
+    for start in range(len(column)):
+        for stop in range(start + 1, len(column) + 1):
+            run = column[start:stop]
+            if any(b.box.y0 - a.box.y1 > 0.5 * b.size for a, b in itertools.pairwise(run)):
+                break
+            if abs((run[0].y + run[-1].y) / 2 - centre) <= 0.3 * run[0].size and (best is None or len(run) > len(best)):
+                best = run
+    return best
+
+
+def _groups(rest: Sequence[Piece], centres: Sequence[float], pitch: float, labels: Sequence[Piece]) -> list[str] | None:
+    """Return each row's heading: the last text before it that is no row's label, until rows stand further apart."""
+    groups: list[str] = []
+    current = ""
+    for index, centre in enumerate(centres):
+        before = centres[index - 1] if index else centre - pitch
+        own = [
+            piece
+            for piece in rest
+            if (before + 0.25 * pitch if index else centre - 1.2 * pitch) < piece.y <= centre + 0.25 * pitch
+        ]
+        if any(parse_number(piece.text) is not None for piece in own):
+            return None
+        if own:
+            current = joined(own).text
+        elif index and centre - before > 1.3 * pitch:
+            current = ""
+        groups.append(current)
+    return groups
+
+
+def headings_above(
+    chart: Chart, plot: Box, stretches: Sequence[tuple[float, float]], taken: Set[int]
+) -> list[Piece] | None:
+    """Return the heading above each column of bars: the lines right above that start with it or are centred on it.
+
+    Args:
+        chart: the chart.
+        plot: around the marks.
+        stretches: base and furthest end of each column, left to right.
+        taken: words that are known to be something else.
+    """
+    pieces = [piece for piece in chart.pieces(without=taken) if piece.y < plot.y0 and parse_number(piece.text) is None]
+    found: list[list[Piece]] = [[] for _ in stretches]
+    edge = plot.y0
+    for piece in sorted(pieces, key=lambda piece: -piece.box.y1):
+        if edge - piece.box.y1 > 1.5 * piece.size:
+            break
+        owner = None
+        for k, (low, high) in enumerate(stretches):
+            starts = abs(piece.box.x0 - low) <= 0.5 * piece.size
+            centred = abs(piece.x - (low + high) / 2) <= 0.5 * piece.size
+            if starts or centred:
+                owner = k
+        if owner is None:
+            continue
+        stop = stretches[owner + 1][0] if owner + 1 < len(stretches) else chart.box.x1 + 2
+        if piece.box.x1 > stop:
+            break
+        edge = min(edge, piece.box.y0)
+        found[owner].append(piece)
+    if not all(found):
+        return None
+    names = [joined(listed) for listed in found]
+    return names if len({name.text for name in names}) == len(names) else None
