@@ -162,16 +162,21 @@ class PdfiumFile:
             np.maximum(corners[:, 2], corners[:, 6]),
             np.maximum(corners[:, 1], corners[:, 5]),
         )
-        get_object = lib.FPDFText_GetTextObject
-        styles: dict[int, tuple[float, bool, bool]] = {}
-        fonts: dict[int, bool] = {}
-        known: dict[tuple[float, ...], tuple[float, bool]] = {}
+        # Size, weight and direction are asked for once for each font and height of its character box: many files have
+        # a text object for every word, so that asking for each object would cost as much as all boxes.
+        get_object, get_font = lib.FPDFText_GetTextObject, lib.FPDFTextObj_GetFont
+        heights = np.rint(20.0 * (corners[:, 1] - corners[:, 3])).astype(np.int64).tolist()
+        styles: dict[tuple[int, int], tuple[float, bool, bool]] = {}
         shown_as = []
-        for start, _ in spans:
+        last_owner = font = 0
+        for (start, _), height in zip(spans, heights, strict=True):
             owner = get_object(text_page, start) or 0
-            style = styles.get(owner)
+            if owner != last_owner:
+                font = (get_font(owner) or 0) if owner else 0
+                last_owner = owner
+            style = styles.get((font, height))
             if style is None:
-                style = styles[owner] = self._style(text_page, start, owner, to_shown, fonts, known)
+                style = styles[font, height] = self._style(text_page, start, font, to_shown)
             shown_as.append(style)
         texts = [match.group() for match in matches]
         texts = [text[:-1] + "-" if text[-1] in "\x02\ufffe" else text for text in texts]
@@ -179,32 +184,14 @@ class PdfiumFile:
         rows = zip(texts, x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), sizes, bolds, uprights, strict=True)
         return list(map(Word._make, rows))
 
-    def _style(
-        self,
-        text_page: int,
-        index: int,
-        owner: int,
-        to_shown: Affine,
-        fonts: dict[int, bool],
-        known: dict[tuple[float, ...], tuple[float, bool]],
-    ) -> tuple[float, bool, bool]:
-        """Return font size as shown, boldness, and whether the writing runs left to right, for one text object."""
+    def _style(self, text_page: int, index: int, font: int, to_shown: Affine) -> tuple[float, bool, bool]:
+        """Return font size as shown, boldness, and whether the writing runs left to right, of one character."""
         lib = self._lib
         lib.FPDFText_GetMatrix(text_page, index, self._float_at)
-        key = (lib.FPDFText_GetFontSize(text_page, index), *self._floats[0:4])
-        found = known.get(key)
-        if found is None:
-            shown = to_shown.after(Affine(*key[1:]))
-            size = round(key[0] * math.hypot(shown.c, shown.d), 2)
-            found = known[key] = (size, shown.a > 0 and abs(shown.b) < 0.3 * shown.a)
-        bold = False
-        if owner:
-            font = lib.FPDFTextObj_GetFont(owner) or 0
-            is_bold = fonts.get(font)
-            if is_bold is None:
-                is_bold = fonts[font] = bool(font) and self._is_bold(font)
-            bold = is_bold
-        return found[0], bold, found[1]
+        shown = to_shown.after(Affine(*self._floats[0:4]))
+        size = lib.FPDFText_GetFontSize(text_page, index) * math.hypot(shown.c, shown.d)
+        upright = shown.a > 0 and abs(shown.b) < 0.3 * shown.a
+        return round(size, 2), bool(font) and self._is_bold(font), upright
 
     def _is_bold(self, font: int) -> bool:
         if self._lib.FPDFFont_GetWeight(font) >= 600:
