@@ -67,6 +67,14 @@ def test_a_smaller_set_is_the_beginning_of_a_larger_one_and_another_seed_is_anot
     assert other.company not in {report.company for report in reports}
 
 
+def test_another_set_in_the_same_folder_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "mine.pdf").write_bytes(b"%PDF-")
+    make_reports(tmp_path, 1, SEED + 1)
+    make_reports(tmp_path, 1, SEED + 2)
+    written = {report.file for report in Truth.load(tmp_path).reports}
+    assert {path.name for path in tmp_path.glob("*.pdf")} == written | {"mine.pdf"}
+
+
 def test_there_are_both_languages_all_sources_and_a_company_in_more_than_one_year(
     reports: tuple[TruthReport, ...],
 ) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from finlmm_core.errors import FinlmmError
 from finlmm_core.store.atomic import write_atomic
 from finlmm_core.synth.finance import Company, build_history
@@ -40,6 +42,28 @@ class _Plan:
     phrases: Phrases
     sector: Sector
     units: UnitWords
+
+    @property
+    def file(self) -> str:
+        return f"{self.company.slug}_{self.year}.pdf"
+
+
+def _remove_earlier(out: Path, wanted: set[str]) -> None:
+    """Remove the unchanged reports of an earlier call, so that a folder never mixes two sets."""
+    if not (out / "truth.json").exists():
+        return
+    try:
+        earlier = Truth.load(out)
+    except ValidationError:
+        return  # written by another version of finlmm; its files cannot be told from the user's
+    for report in earlier.reports:
+        path = out / report.file
+        if (
+            report.file not in wanted
+            and path.is_file()
+            and hashlib.sha256(path.read_bytes()).hexdigest() == report.sha256
+        ):
+            path.unlink()
 
 
 def _invent(seed: int, key: int, language: str) -> tuple[Company, Phrases, Sector, UnitWords]:
@@ -110,7 +134,8 @@ def make_reports(
     The same arguments give the same bytes, in every process and on every machine with the same library versions.
 
     Args:
-        out: folder for the PDFs and ``truth.json`` (schema: ``finlmm_core.synth.truth``); made if missing.
+        out: folder for the PDFs and ``truth.json`` (schema: ``finlmm_core.synth.truth``); made if missing. Reports that
+            an earlier call wrote there and this one does not are removed, other files are left alone.
         count: number of reports.
         seed: another seed gives other companies.
         chinese: share of reports in Chinese, 0 to 1.
@@ -118,7 +143,7 @@ def make_reports(
 
     Raises:
         MissingExtraError: a library of the extra ``synth`` is missing.
-        FinlmmError: a number is out of range, or the folder holds a truth.json of other reports.
+        FinlmmError: a number is out of range.
     """
     require_libraries()
     if count < 1 or not 0 <= chinese <= 1:
@@ -133,6 +158,7 @@ def make_reports(
     if any(plan.company.language == "zh" for plan in plans):
         register_chinese()
     out.mkdir(parents=True, exist_ok=True)
+    _remove_earlier(out, {plan.file for plan in plans})
     reports: list[TruthReport] = []
     size = 0
     for index, plan in enumerate(plans):
@@ -140,12 +166,11 @@ def make_reports(
         maker.write()
         data = maker.pdf()
         size += len(data)
-        file = f"{plan.company.slug}_{plan.year}.pdf"
-        write_atomic(out / file, data)
+        write_atomic(out / plan.file, data)
         pages = maker.flow.pages
         reports.append(
             TruthReport(
-                file=file,
+                file=plan.file,
                 sha256=hashlib.sha256(data).hexdigest(),
                 company=plan.company.name,
                 year=plan.year,
