@@ -109,7 +109,10 @@ def _gather(index: int, lines: list[Line], boxes: Sequence[tuple[Box, FigureKind
                 abs(line.x0 - first.x0) > 4 * first.size
                 and abs((line.x0 + line.x1) - (first.x0 + right)) > 4 * first.size
             )
-            or any(_inside(line, box) for box, _ in boxes) != any(_inside(first, box) for box, _ in boxes)
+            or (
+                not (abs(line.x0 - first.x0) < 1.5 and line.y0 - row_last.y1 < 0.45 * first.size)
+                and any(_inside(line, box) for box, _ in boxes) != any(_inside(first, box) for box, _ in boxes)
+            )
         ):
             continue
         taken.append(k)
@@ -141,7 +144,8 @@ def _assign(
                 if distance is None:
                     continue
                 gap, above = distance
-                wrong = _wrong_kind(caption.text, kind)
+                # a table's caption hardly ever stands under it
+                wrong = _wrong_kind(caption.text, kind) or (kind == "table" and not above)
                 pairs.append((gap + (above_penalty if above else below_penalty) + (25.0 if wrong else 0.0), c, b))
         pairs.sort()
         chosen: dict[int, int] = {}
@@ -198,6 +202,8 @@ def _title_above(
     """Return the heading-like lines right above a figure, nearest last; None where running text stands there."""
     members: list[int] = []
     top = box.y0
+    inside = sorted(line.size for line in lines if _inside(line, box))
+    largest = 1.4 * inside[len(inside) // 2] + 1.0 if inside and kind == "table" else 1e9
     for index in range(len(lines) - 1, -1, -1):
         line = lines[index]
         if line.y0 + line.y1 >= 2 * top or index in used:
@@ -210,8 +216,8 @@ def _title_above(
             if top - line.y1 > 40:
                 break
             continue
-        if any(_inside(line, other) for other, _ in boxes):
-            break
+        if any(_inside(line, other) for other, _ in boxes) or size > largest:
+            break  # the heading of a section says nothing of one table in it
         if is_unit_note(line.text):
             top = line.y0  # a line that only tells the unit stands between title and table
             continue

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from finlmm_core.domain import Box
 from finlmm_parsers.layout.headings import read_headings
-from finlmm_parsers.layout.labels import Label, attach, number_segments
+from finlmm_parsers.layout.labels import Label, attach, is_total, number_segments
 from finlmm_parsers.layout.rows import Row
 from finlmm_parsers.layout.rules import Ruling
 from finlmm_parsers.layout.text import join_lines, join_words
@@ -234,15 +234,41 @@ def _merge_labels(
                 if filled
                 else None
             )
+        ends = False
         if group and made[0] is not None:
             indent = made[0].box.x0
+            outside = child_indent > group_indent + 2 and indent <= group_indent + 1
+            total = is_total(made[0].text, group) or _ruled_above(made, rows[-1] if rows else None, ruling)
             if not child_indent:
                 child_indent = indent
-            elif child_indent > group_indent + 2 and indent <= group_indent + 1:
+            elif outside and not total:
                 group = ""
+            ends = total and (outside or child_indent <= group_indent + 2)
         rows.append(made)
         groups.append(group)
+        if ends:
+            group = ""
     return rows, groups
+
+
+def _ruled_above(row: list[Cell | None], above: list[Cell | None] | None, ruling: Ruling) -> bool:
+    """Tell whether a sum is drawn: a rule right over the value cells of a row, no wider than its columns."""
+    last = next((cell for cell in reversed(row) if cell is not None), None)
+    if last is None or row[0] is None or last is row[0]:
+        return False
+    top = last.box.y0
+    for rule in ruling.horizontal:
+        if rule.y0 > top + 3:
+            return False
+        if (
+            rule.y1 > top - 4
+            and rule.x0 > row[0].box.x0 + 20
+            and rule.x0 < last.box.x1
+            and rule.x1 > last.box.x0
+            and (above is None or above[-1] is None or rule.y0 >= above[-1].box.y0 + 3)
+        ):
+            return True
+    return False
 
 
 def _is_data(row: Row, cells: list[list[Word]], columns: list[Column]) -> bool:

@@ -9,6 +9,7 @@ from finlmm_core.quantities import parse_units
 from finlmm_parsers.layout.rows import Row
 from finlmm_parsers.layout.rules import Ruling
 from finlmm_parsers.layout.text import join_lines, join_words
+from finlmm_parsers.layout.values import is_year
 from finlmm_parsers.primitives import Word
 
 if TYPE_CHECKING:
@@ -33,12 +34,16 @@ def read_headings(
     """Return heading and box of each column; spanning headings come first in every column that they span."""
     pieces: list[list[Piece]] = []
     below = [""] * len(columns)  # what the rows further down say of each column
+    under: list[Piece] = []
     for row in reversed(head):
-        placed = _row_pieces(row, columns, ruling, below)
+        placed = _row_pieces(row, columns, ruling, below, under)
+        under = placed
         pieces.insert(0, placed)
         for piece in placed:
-            for index in range(piece.first, piece.last + 1):
-                below[index] = f"{join_words(list(piece.words))} {below[index]}".strip()
+            text = join_words(list(piece.words))
+            if not is_unit_note(text):
+                for index in range(piece.first, piece.last + 1):
+                    below[index] = f"{text} {below[index]}".strip()
     texts: list[str] = []
     boxes: list[Box | None] = []
     for index in range(len(columns)):
@@ -62,15 +67,68 @@ def is_unit_note(text: str) -> bool:
     return (found.scale != 1 or found.currency is not None) and len(found.text) >= 0.6 * len(text.strip("()（） "))
 
 
-def _row_pieces(row: Row, columns: list[Column], ruling: Ruling, below: list[str]) -> list[Piece]:
+def _row_pieces(row: Row, columns: list[Column], ruling: Ruling, below: list[str], under: list[Piece]) -> list[Piece]:
     runs: list[list[Word]] = []
     for value in row.values:
         runs.append(list(value.words))
     for line in row.texts:
         runs.extend(_split(line.words, columns))
     runs.sort(key=lambda words: words[0].x0)
-    placed = [_place(words, columns, ruling) for words in runs]
-    return _spread([p for p, _ in placed], [ruled for _, ruled in placed], columns, below)
+    placed: list[Piece] = []
+    sure: list[bool] = []  # whether a rule, a grid or the row below tells the columns for sure
+    for words in runs:
+        piece = _in_grid(words, columns, ruling) or _over_rule(words, runs, columns, ruling) or _as_below(words, under)
+        sure.append(piece is not None)
+        placed.append(piece or _place(words, columns))
+    return _spread(placed, sure, columns, below)
+
+
+def _in_grid(words: list[Word], columns: list[Column], ruling: Ruling) -> Piece | None:
+    """Return the heading with the columns of the grid cell that it stands in, None where no grid is drawn."""
+    x0, x1 = words[0].x0, max(w.x1 for w in words)
+    middle = (words[0].y0 + words[0].y1) / 2
+    left = right = None
+    for rule in ruling.vertical:
+        if rule.y0 <= middle <= rule.y1:
+            x = (rule.x0 + rule.x1) / 2
+            if x <= x0 + 1:
+                left = x if left is None else max(left, x)
+            elif x >= x1 - 1:
+                right = x if right is None else min(right, x)
+    if left is None or right is None:
+        return None
+    inside = [i for i, c in enumerate(columns) if left <= c.middle <= right]
+    return Piece(tuple(words), inside[0], inside[-1]) if inside else None
+
+
+def _over_rule(words: list[Word], runs: list[list[Word]], columns: list[Column], ruling: Ruling) -> Piece | None:
+    """Return the heading with the columns that the rule under it spans, None where it has no rule of its own."""
+    x0, x1 = words[0].x0, max(w.x1 for w in words)
+    y1 = max(w.y1 for w in words)
+    size = words[0].size
+    for rule in ruling.horizontal:
+        if rule.y0 > y1 + 0.6 * size:
+            break
+        if rule.y1 < y1 - 0.3 * size or rule.x0 > x0 + 2 or rule.x1 < x1 - 2:
+            continue
+        spanned = [i for i, c in enumerate(columns) if rule.x0 - 2 <= c.middle <= rule.x1 + 2]
+        if len(spanned) < 2 or spanned[0] == 0:
+            continue
+        if sum(1 for run in runs if rule.x0 - 2 <= run[0].x0 and run[-1].x1 <= rule.x1 + 2) > 1:
+            continue  # a rule under several headings is a line of the grid
+        if abs((x0 + x1) / 2 - (rule.x0 + rule.x1) / 2) < max(6.0, 0.12 * (rule.x1 - rule.x0)):
+            return Piece(tuple(words), spanned[0], spanned[-1])
+    return None
+
+
+def _as_below(words: list[Word], under: list[Piece]) -> Piece | None:
+    """Return the heading as the first line of a spanning heading that goes on in the row below."""
+    middle = (words[0].x0 + max(w.x1 for w in words)) / 2
+    for piece in under:
+        box = piece.box
+        if piece.last > piece.first > 0 and abs((box.x0 + box.x1) / 2 - middle) < 3 and box.y0 - words[0].y1 < 4:
+            return Piece(tuple(words), piece.first, piece.last)
+    return None
 
 
 def _split(words: list[Word], columns: list[Column]) -> list[list[Word]]:
@@ -93,12 +151,9 @@ def _between(x0: float, x1: float, columns: list[Column]) -> bool:
     return False
 
 
-def _place(words: list[Word], columns: list[Column], ruling: Ruling) -> tuple[Piece, bool]:
-    """Return the heading with the columns that it stands over, and whether a rule under it tells them for sure."""
+def _place(words: list[Word], columns: list[Column]) -> Piece:
+    """Return the heading with the columns that it overlaps, or the nearest one."""
     x0, x1 = words[0].x0, max(w.x1 for w in words)
-    y1 = max(w.y1 for w in words)
-    size = words[0].size
-    table_x0, table_x1 = columns[0].x0, columns[-1].x1
     overlapped = [
         i
         for i, c in enumerate(columns)
@@ -108,21 +163,10 @@ def _place(words: list[Word], columns: list[Column], ruling: Ruling) -> tuple[Pi
         # a heading never spans the stub and values: it belongs where most of it lies
         stub = min(x1, columns[0].x1) - x0
         overlapped = [0] if stub > 0.5 * (x1 - x0) else overlapped[1:]
-    for rule in ruling.horizontal:
-        if rule.y0 > y1 + 0.6 * size:
-            break
-        if rule.y1 < y1 - 0.3 * size or rule.x0 > x0 + 2 or rule.x1 < x1 - 2:
-            continue
-        under = [i for i, c in enumerate(columns) if rule.x0 - 2 <= c.middle <= rule.x1 + 2]
-        if len(under) > 1 and under[0] > 0 and rule.x1 - rule.x0 < 0.85 * (table_x1 - table_x0):
-            middle = (rule.x0 + rule.x1) / 2
-            if abs((x0 + x1) / 2 - middle) < 0.25 * (rule.x1 - rule.x0):
-                return Piece(tuple(words), under[0], under[-1]), True
     if not overlapped:
         middle = (x0 + x1) / 2
-        nearest = min(range(len(columns)), key=lambda i: _distance(middle, columns[i]))
-        overlapped = [nearest]
-    return Piece(tuple(words), overlapped[0], overlapped[-1]), False
+        overlapped = [min(range(len(columns)), key=lambda i: _distance(middle, columns[i]))]
+    return Piece(tuple(words), overlapped[0], overlapped[-1])
 
 
 def _distance(x: float, column: Column) -> float:
@@ -145,19 +189,19 @@ def _spread(pieces: list[Piece], ruled: list[bool], columns: list[Column], below
         (columns[-1].x1 - columns[1].x1) / (len(columns) - 2) if len(columns) > 2 else columns[-1].x1 - columns[0].x1
     )
     for k, piece in enumerate(pieces):
-        if piece.first == 0 or ruled[k]:
+        if piece.first == 0 or ruled[k] or (len(piece.words) == 1 and is_year(piece.words[0].text)):
             continue
         box = piece.box
         middle = (box.x0 + box.x1) / 2
         low = max(max((p.last + 1 for p in result[:k]), default=1), 1)
         high = min((p.first - 1 for p in pieces[k + 1 :]), default=len(columns) - 1)
         first, last = piece.first, piece.last
-        best: tuple[int, float, int, int] | None = None
+        best: tuple[int, int, int, int] | None = None
         for a in range(low, last + 1):
             for b in range(max(a + 1, first), high + 1):
                 error = _error(columns, a, b, middle, pitch)
                 if error < max(6.0, 0.35 * pitch) and _alike(below[a : b + 1], below):
-                    found = (a - b, error, a, b)
+                    found = (int(error / max(2.0, 0.15 * pitch)), a - b, a, b)
                     best = found if best is None or found < best else best
         if best is not None:
             result[k] = Piece(piece.words, best[2], best[3])

@@ -96,6 +96,8 @@ def attach(labels: list[Label], right: float, shaded: bool) -> list[int | None]:
         if i > 0 and labels[i - 1].words:
             while up < end and joined[up]:
                 up += 1
+            if up > i and labels[up - 1].words[-1].text[-1] in ":：":
+                up = i  # a section label, whatever it begins with
         down = end  # rows down..end-1 go on to the data row below
         if end < count:
             if not labels[end].words:
@@ -157,3 +159,16 @@ def _goes_on(above: Label, below: Label, right: float, counts: Counter[int] | No
     word = below.words[0]
     width = size if is_cjk(begin) else word.x1 - word.x0
     return above.x1 + 0.25 * size + width > right + 1 and above.x1 - above.x0 > 5 * size
+
+
+_TOTAL = re.compile(
+    r"\b(?:sub-?)?totals?\b|\bnet cash\b|合计|合計|总计|總計|小计|小計|总额|總額|净额|淨額", re.IGNORECASE
+)
+_WORD = re.compile(r"[a-z]{5,}")
+
+
+def is_total(label: str, group: str) -> bool:
+    """Tell whether a row sums up a section: it says so, or it names the section's subject again."""
+    if _TOTAL.search(label):
+        return True
+    return bool(set(_WORD.findall(label.lower())) & set(_WORD.findall(group.lower())))

@@ -75,6 +75,10 @@ def _company(pages: Sequence[Page], front: list[Block], language: Language | Non
             for candidate in reversed(page.blocks[max(0, index - 3) : index]):
                 if any(c.isalpha() for c in candidate.text) and len(candidate.text) < 100:
                     return _clean(candidate.text)
+    for block in pages[0].blocks:  # a line of the cover that is nothing but a name
+        match = _NAMED.fullmatch(block.text.strip())
+        if match and len(block.text) < 80 and len(block.text.split()) > 1:
+            return _clean(block.text)
     named: Counter[str] = Counter()
     for block in front:
         if len(block.text) > 400 and not named:
@@ -97,6 +101,7 @@ def _company(pages: Sequence[Page], front: list[Block], language: Language | Non
 
 def _clean(name: str) -> str:
     name = re.sub(r"\s+", " ", name).strip(" ,;:|-–—*†()")
+    name = re.sub(r"^(?:[\W\d_]+)", "", name)
     name = re.sub(r"^(?:The\s+)?(?:Annual Report(?: and Accounts)?(?: of)?|Form 10-K)\s+", "", name)
     return name
 

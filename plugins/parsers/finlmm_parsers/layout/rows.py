@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from finlmm_parsers.layout.rules import Band
@@ -10,6 +11,7 @@ from finlmm_parsers.layout.values import Value, part_lines, row_values
 
 # A line of prose is at least this many em wide; table labels and headings are mostly narrower.
 _PROSE_EM = 15.0
+_VALUE_START = frozenset("0123456789$€£¥(-–—−.+")
 
 
 @dataclass
@@ -48,10 +50,14 @@ def group_rows(lines: list[Line]) -> list[list[Line]]:
     return rows
 
 
-def prose_lines(rows: list[list[Line]]) -> set[int]:
-    """Return the ids of lines that belong to running text: three or more stacked lines that fill one column."""
+def prose_lines(rows: list[list[Line]]) -> dict[int, float]:
+    """Return the lines (by id) of running text, three or more stacked lines that fill one column, and the right edge of it.
+
+    The edge is infinite where the lines are rather the labels of a table.
+    """
+    before_value: set[int] = set()
     open_stacks: list[list[Line]] = []
-    prose: set[int] = set()
+    prose: dict[int, float] = {}
 
     def close(stack: list[Line]) -> None:
         if len(stack) < 3:
@@ -59,10 +65,15 @@ def prose_lines(rows: list[list[Line]]) -> set[int]:
         widest = max(line.x1 - line.x0 for line in stack)
         full = sum(1 for line in stack[:-1] if line.x1 - line.x0 > 0.8 * widest)
         if full >= 0.75 * (len(stack) - 1):
-            prose.update(id(line) for line in stack)
+            # labels beside values look like prose as well: most of their rows go on with a value
+            beside = 2 * sum(1 for line in stack if id(line) in before_value) >= len(stack)
+            right = 1e9 if beside else max(line.x1 for line in stack)
+            prose.update((id(line), right) for line in stack)
 
     for row in rows:
-        for line in row:
+        for line, following in itertools.zip_longest(row, row[1:]):
+            if following is not None and following.text[0] in _VALUE_START:
+                before_value.add(id(line))
             size = line.size
             if line.x1 - line.x0 < 3 * size:
                 continue
@@ -129,6 +140,7 @@ def make_rows(lines: list[Line], bands: list[Band]) -> list[Row]:
                 and id(before.texts[-1]) in prose
                 and piece.values
                 and not piece.texts
+                and piece.x0 - prose[id(before.texts[-1])] < 6 * piece.size
             ):
                 merged[-1] = _row(index, before.lines + piece.lines)
             else:

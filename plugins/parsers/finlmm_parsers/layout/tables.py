@@ -8,7 +8,7 @@ numbers cost next to nothing.
 from __future__ import annotations
 
 from finlmm_core.domain import Box, FigureKind
-from finlmm_parsers.layout.captions import link_captions
+from finlmm_parsers.layout.captions import link_captions, numbered_caption
 from finlmm_parsers.layout.cells import read_cells
 from finlmm_parsers.layout.checks import is_table
 from finlmm_parsers.layout.gather import Draft, gather
@@ -103,7 +103,9 @@ def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[i
             break
         if heads and len(row.lines) == 1 and is_unit_note(row.lines[0].text) and not _over_middle(row, draft):
             break
-        if heads and (_is_title(row, draft) or (len(row.lines) == 1 and _closed_off(row, below, draft, ruling))):
+        if any(numbered_caption(text.text) for text in row.texts):
+            break
+        if heads and (_is_title(row, below, draft) or (len(row.lines) == 1 and _closed_off(row, below, draft, ruling))):
             break
         if row.values and not row.years and not _numbered_heads(row, draft):
             if row.texts or heads or gap > 0.6 * size:
@@ -182,11 +184,13 @@ def _over_middle(row: Row, draft: Draft) -> bool:
     return abs(row.x0 + row.x1 - draft.left - draft.x1) < 0.2 * (draft.x1 - draft.left)
 
 
-def _is_title(row: Row, draft: Draft) -> bool:
+def _is_title(row: Row, below: Row, draft: Draft) -> bool:
     """Tell whether a row above headings is a title: one line over the middle of the whole table, not of its values."""
     if row.values or len(row.texts) != 1:
         return False
     middle = row.x0 + row.x1
+    if below.y0 - row.y1 < 0.6 * row.size and row.x1 - row.x0 < 0.3 * (draft.x1 - draft.x0):
+        return False
     whole = abs(middle - draft.x0 - draft.x1) < 8
     return whole and abs(middle - draft.left - draft.x1) > 24
 
