@@ -72,8 +72,8 @@ class EasyOcrEngine(OcrEngine):
         if min(image.size) < 4:
             return []
         with warnings.catch_warnings():
-            # torch tells of quantised tensors and pinned memory at every image; neither is the user's doing.
-            warnings.simplefilter("ignore", UserWarning)
+            # torch tells of quantised tensors and pinned memory; neither is the user's doing.
+            warnings.simplefilter("ignore")
             found = _reader(self.options).readtext(np.asarray(rgb_on_white(image))[:, :, ::-1])
         lines = []
         for corners, text, confidence in found:
