@@ -4,6 +4,7 @@ from finlmm_core.quantities.formats import format_amount, format_number, format_
 from finlmm_core.quantities.numbers import Number, find_numbers, normalise_characters, parse_number
 from finlmm_core.quantities.periods import Period, find_periods, parse_period
 from finlmm_core.quantities.programs import ProgramError, evaluate_program, program_names, round_half_up
+from finlmm_core.quantities.recompute import answer_problems, recomputed
 from finlmm_core.quantities.units import Units, parse_units
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Period",
     "ProgramError",
     "Units",
+    "answer_problems",
     "evaluate_program",
     "find_numbers",
     "find_periods",
@@ -22,6 +24,7 @@ __all__ = [
     "parse_period",
     "parse_units",
     "program_names",
+    "recomputed",
     "round_half_up",
     "scale_word",
 ]

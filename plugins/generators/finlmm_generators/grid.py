@@ -10,7 +10,7 @@ from typing import Literal
 
 from finlmm_core.domain import Box, Figure, Language, Table
 from finlmm_core.quantities import Number, Period, Units, find_periods, parse_number, parse_period, parse_units
-from finlmm_generators.labels import clean, is_generic, is_nonsense
+from finlmm_generators.labels import clean, clean_title, is_generic, is_nonsense
 
 RowKind = Literal["amount", "percent", "per_share", "count", "unclear"]
 ColumnRole = Literal["period", "category", "change", "note", "percent", "empty"]
@@ -27,7 +27,7 @@ _NOTE = re.compile(
 _PERCENT = re.compile(r"%|(?<![a-z])(?:percent|percentage|pct)(?![a-z])|占比|比重|比例|百分比", re.IGNORECASE)
 _RATE = re.compile(
     r"(?<![a-z])(?:rates?|margins?|ratios?|yields?|turnover|multiple|return on|roe|roa|roic|days|times|years?|p/e|ev/|index|coverage|leverage|"
-    r"price|prices|life|term|maturity|score|rating|duration|volatility)(?![a-z])|p/[ebs](?![a-z])|率|倍|周期|天数|年限|价格|均价|单价|指数|评级|市盈|市净|PE|PB",
+    r"price|prices|life|term|maturity|score|rating|duration|volatility)(?![a-z])|p/[ebs](?![a-z])|率|倍|周期|天数|年限|价格|均价|单价|指数|评级|市盈|市净|(?<![a-z])p[ebs](?![a-z])",
     re.IGNORECASE,
 )
 # Columns of rates, terms and prices beside columns of amounts: their figures have a unit of their own.
@@ -335,7 +335,8 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
         rows = [replace(row, kind="unclear") for row in rows]  # index values of a performance graph
     if _states_percent(rows, source):
         rows = [replace(row, kind="percent") if row.kind == "amount" else row for row in rows]
-    rows = _marked_unique(rows, [_bare(clean(row[0])) if row else "" for row in source.rows])
+    labels = [_bare(clean(row[0])) if row else "" for row in source.rows]
+    rows = _marked_unique(rows, labels, titled=bool(clean_title(table.title, language)))
     grid_columns = tuple(column for column in columns if column.index in usable)
     grid = Grid(table, figure, language, grid_columns, tuple(rows), (), table_units, turned is not None)
     return Grid(
@@ -360,7 +361,7 @@ def _states_percent(rows: list[Row], table: Table) -> bool:
     return all(abs(cell.value) < 100 and cell.number.decimals > 0 for row in plain for cell in row.cells.values())
 
 
-def _marked_unique(rows: list[Row], all_labels: list[str]) -> list[Row]:
+def _marked_unique(rows: list[Row], all_labels: list[str], titled: bool) -> list[Row]:
     result = []
     lowered = [label.lower() for label in all_labels]
     for row in rows:
@@ -368,7 +369,7 @@ def _marked_unique(rows: list[Row], all_labels: list[str]) -> list[Row]:
         same_both = sum(
             other.label.lower() == row.label.lower() and other.group.lower() == row.group.lower() for other in rows
         )
-        unnamed = is_generic(row.label) and not row.group
+        unnamed = is_generic(row.label) and not row.group and not titled
         # A section that only repeats the label does not tell two rows of that label apart.
         telling = bool(row.group) and row.label.lower() not in row.group.lower()
         unique = (same_label == 1 or (same_both == 1 and telling)) and not unnamed

@@ -112,8 +112,7 @@ _STATEMENT = re.compile(
 _FLOW = re.compile(r"cash flow|现金流", re.IGNORECASE)
 #: Terms whose amounts in a cash flow statement are the amounts that the glossary speaks of; others show changes there.
 _FLOW_TERMS = frozenset(
-    "operating_cash_flow investing_cash_flow financing_cash_flow free_cash_flow capex dividends_paid share_repurchases net_income depreciation "
-    "amortization depreciation_amortization stock_compensation impairment".split()
+    ["operating_cash_flow", "investing_cash_flow", "financing_cash_flow", "free_cash_flow", "capex", "dividends_paid", "share_repurchases", "net_income", "depreciation", "amortization", "depreciation_amortization", "stock_compensation", "impairment"]
 )
 
 

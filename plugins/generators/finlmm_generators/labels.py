@@ -67,7 +67,7 @@ _GENERIC = re.compile(
     re.IGNORECASE,
 )
 _NONSENSE = re.compile(
-    r"\A(?:page|see|note|notes|source|sources|the|and|of|in|\W*|n/?a|date|name|address|exhibit|item|yes|no|资料来源|数据来源|注|来源|页码?|附注|备注)\b.{0,3}\Z"
+    r"\A(?:page|see|note|notes|source|sources|the|and|of|in|\W+|n/?a|date|name|address|exhibit|item|yes|no|资料来源|数据来源|注|来源|页码?|附注|备注)\b.{0,3}\Z"
     r"|\b(?:street|avenue|suite|blvd|telephone|zip code|www\.|http|@)\b|资料来源|数据来源",
     re.IGNORECASE,
 )

@@ -45,6 +45,8 @@ _WORDINGS: dict[tuple[Language, str], tuple[str, ...]] = {
         "{h}{c}的报告如何解释“{e}”这一变化？",
     ),
 }
+#: Terms that say how a change is measured, not what changed.
+_MEASURES = frozenset(("yoy", "qoq", "cagr", "constant_currency", "organic_growth"))
 _COMMON = frozenset(
     [
         "the",
@@ -162,7 +164,10 @@ class PassagesGenerator(Generator):
         company = company_name(document) or ("公司" if language == "zh" else "the company")
         ties = [self._tied(cause, shown) for cause in causes]
         topics = [
-            {*cause.terms, *(fold(label) for _, labels, _ in tied for label in labels)}
+            {
+                *(key for key in cause.terms if key not in _MEASURES),
+                *(fold(label) for _, labels, _ in tied for label in labels),
+            }
             for cause, tied in zip(causes, ties, strict=True)
         ]
         kept = 0
@@ -197,7 +202,8 @@ class PassagesGenerator(Generator):
         for item in shown:
             labels = named_labels(item, cause.effect)
             # A figure without the label may still show the term under another name ('revenue' for 'net sales').
-            same_term = bool(cause.terms) and cause.terms[0] in item.terms
+            named = [key for key in cause.terms if key not in _MEASURES]
+            same_term = bool(named) and named[0] in item.terms
             if not labels and not same_term:
                 continue
             matched = any(item.holds(number) for number in numbers)

@@ -73,6 +73,8 @@ def named_labels(shown: Shown, text: str) -> list[str]:
     for label in shown.labels:
         words = fold(label)
         several = words.isascii() and len(words.split()) >= 3 and set(words.split()) <= spoken
-        if len(words) >= 4 and (several or f" {words} " in folded or (not words.isascii() and words in folded)):
+        if len(words) >= (4 if words.isascii() else 3) and (
+            several or f" {words} " in folded or (not words.isascii() and words in folded)
+        ):
             found.append(label)
     return sorted(dict.fromkeys(found), key=lambda label: (-len(label), label))

@@ -65,24 +65,24 @@ class TablesGenerator(Generator):
             if table.figure_id in figures and len(table.header) > 1
         ]
         index = CellIndex(grids)
-        budget = self.options.per_document
-        kept = 0
-        for grid in _spread(grids, budget, self.options.per_table):
-            maker = _Maker(document, grid, company, self.options, index)
-            for item in maker.questions():
+        found: list[list[QAPair]] = []
+        for grid in grids:
+            pairs: list[QAPair] = []
+            for item in _Maker(document, grid, company, self.options, index).questions():
                 if isinstance(item, QAPair):
-                    if kept >= budget:
-                        return
-                    kept += 1
-                yield item
+                    pairs.append(item)
+                else:
+                    yield item
+            found.append(pairs)
+        yield from _spread(found, self.options.per_document)
 
 
-def _spread(grids: list[Grid], budget: int, per_table: int) -> list[Grid]:
-    """Return the tables to ask about: all, or where the budget is short an even choice over the report."""
-    most = max(1, budget // max(1, per_table // 2))
-    if len(grids) <= most:
-        return grids
-    return [grids[i * len(grids) // most] for i in range(most)]
+def _spread(found: list[list[QAPair]], budget: int) -> Iterator[QAPair]:
+    """Yield at most so many questions: the first of every table, then the second ..., put out in the report's order."""
+    rounds = max((len(pairs) for pairs in found), default=0)
+    places = [(i, place) for place in range(rounds) for i, pairs in enumerate(found) if place < len(pairs)]
+    for i, place in sorted(places[:budget]):
+        yield found[i][place]
 
 
 class _Maker:
@@ -279,6 +279,8 @@ class _Maker:
         for name, cell in zip(NAMES, draft.cells, strict=False):
             row, column = self.by_row[cell.row], self.by_column[cell.column]
             labels = [row.name, column.heading] + ([row.group] if row.group else [])
+            if draft.answer == "period":
+                labels.append(period_name(column, self.language))
             found.append(
                 Evidence(
                     name=name,
