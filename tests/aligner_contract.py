@@ -107,7 +107,9 @@ class AlignerContract:
         document = report()
         together = aligner.align(document, QUERIES, [document.figures] * len(QUERIES))[0]
         alone = aligner.align(document, QUERIES[:1], [document.figures])[0]
-        assert {s.figure_id: s.score for s in together} == pytest.approx({s.figure_id: s.score for s in alone})
+        # A neural encoder's last digits depend on what else is in its batch.
+        expected = {signal.figure_id: signal.score for signal in alone}
+        assert {signal.figure_id: signal.score for signal in together} == pytest.approx(expected, abs=1e-3)
 
     def test_no_figures_and_no_questions_are_no_errors(self, aligner: Aligner) -> None:
         empty = Document(id="1" * 64, source="empty.pdf", pages=())
