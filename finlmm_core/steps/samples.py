@@ -15,9 +15,8 @@ the words of its figures stay in memory.
 from __future__ import annotations
 
 import shutil
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -40,7 +39,8 @@ from finlmm_core.steps.sampling.selection import (
     without_leaks,
 )
 from finlmm_core.steps.sampling.splits import assign_splits, group_of, owner
-from finlmm_core.steps.sampling.summary import Provenance, SamplesSummary, SourceCount
+from finlmm_core.steps.sampling.summary import Provenance, SamplesSummary
+from finlmm_core.steps.sampling.tally import Tally
 from finlmm_core.store.images import ImageStore
 
 __all__ = [
@@ -134,26 +134,6 @@ def _replace(working: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-@dataclass
-class _Counts:
-    """Counts of one kind of samples."""
-
-    splits: Counter[str] = field(default_factory=Counter)
-    types: Counter[str] = field(default_factory=Counter)
-    languages: Counter[str] = field(default_factory=Counter)
-    generators: Counter[str] = field(default_factory=Counter)
-    letters: Counter[str] = field(default_factory=Counter)
-    reports: Counter[int] = field(default_factory=Counter)
-
-    def add(self, row: Row, report: int) -> None:
-        self.splits[row["split"]] += 1
-        self.types[row["type"]] += 1
-        self.languages[row["language"]] += 1
-        self.generators[row["generator"]] += 1
-        self.letters[row["answer_letter"]] += 1
-        self.reports[report] += 1
-
-
 class _Step:
     """One run of the step: the state that its two readings of the corpus share."""
 
@@ -177,21 +157,15 @@ class _Step:
         self._rejected = rejected
         self._progress = progress
         self._done = 0
-        self.rejections: Counter[str] = Counter()
         self.index = FigureIndex()
-        self.questions: Counter[int] = Counter()
-        self.aligned: Counter[int] = Counter()
-        self.counts: dict[SampleKind, _Counts] = {"text": _Counts(), "contrastive": _Counts()}
-        self.tiers: Counter[str] = Counter()
-        self.positions: dict[int, Counter[int]] = {}
-        self.shortcuts: dict[str, float] = defaultdict(float)
+        self.tally = Tally()
         self._decks: dict[tuple[object, ...], Deck] = {}
 
     def reject(self, item: str, reason: str, detail: str) -> None:
         """Write down that a question is not used, or not used as one kind of sample."""
         record = Rejected(step="samples", item_id=item, reason=reason, detail=detail[:500])
         self._rejected.write(record.model_dump_json() + "\n")
-        self.rejections[reason] += 1
+        self.tally.rejections[reason] += 1
 
     def run(self, corpus: Iterable[DocumentRecord]) -> SamplesSummary:
         candidates = self.read(corpus)
@@ -212,7 +186,7 @@ class _Step:
         nearest = NearestFigures(self.index, gold, self._embedder(), self.config)
         chooser = DistractorChooser(self.index, gold, nearest, self.config, self.seed)
         files = self.write(corpus, chosen, chooser)
-        return self.summary(chooser, files)
+        return self.tally.summary(self.index, chooser.refused, files)
 
     def _embedder(self) -> Embed:
         if self.embed is not None:
@@ -231,9 +205,9 @@ class _Step:
             report = self.index.add(record.document, group_of(record.document))
             alignments = {a.qa_id: a for a in record.alignments}
             for question in record.questions:
-                self.questions[report.index] += 1
+                self.tally.questions[report.index] += 1
                 alignment = alignments.get(question.id)
-                self.aligned[report.index] += alignment is not None
+                self.tally.aligned[report.index] += alignment is not None
                 fault = fault_of(question)
                 if fault is not None:
                     self.reject(question.id, *fault)
@@ -315,13 +289,13 @@ class _Step:
                         wanted["text"].discard(key)
                         row = self.row("text", question, record.document, split)
                         writers["text", split].add(row)
-                        self.counts["text"].add(row, number)
+                        self.tally.add("text", row, number)
                     if key in wanted["contrastive"]:
                         wanted["contrastive"].discard(key)
                         contrastive = self.contrastive(question, number, record, alignments[question.id], chooser)
                         if contrastive is not None:
                             writers["contrastive", split].add(contrastive)
-                            self.counts["contrastive"].add(contrastive, number)
+                            self.tally.add("contrastive", contrastive, number)
                 self._tick()
             files: dict[str, dict[str, list[str]]] = {kind: {} for kind in chosen}
             for (kind, split), writer in writers.items():
@@ -373,68 +347,4 @@ class _Step:
         row = self.row("contrastive", question, record.document, split)
         row.update(contrastive_columns(right, place, distractors, alignment, self.index))
         row["context"] = ""  # the figure is what the answer is read from
-        self.positions.setdefault(count, Counter())[place] += 1
-        self.tiers.update(d.tier for d in distractors)
-        self._count_shortcuts(row)
         return row
-
-    def _count_shortcuts(self, row: Row) -> None:
-        """Count how often a rule that does not read the question picks the right option or image."""
-        lengths = [len(option) for option in row["options"]]
-        longest = lengths.count(max(lengths))
-        self.shortcuts["option_chance"] += 1 / len(lengths)
-        self.shortcuts["option_longest"] += (lengths[row["answer_option"]] == max(lengths)) / longest
-        kinds = [figure["kind"] for figure in row["figures"]]
-        areas = [figure["width"] * figure["height"] for figure in row["figures"]]
-        gold = row["gold_image"]
-        tables = [place for place, kind in enumerate(kinds) if kind == "table"] or list(range(len(kinds)))
-        self.shortcuts["image_chance"] += 1 / len(kinds)
-        self.shortcuts["image_table"] += (gold in tables) / len(tables)
-        self.shortcuts["image_largest"] += (areas[gold] == max(areas)) / areas.count(max(areas))
-        self.shortcuts["image_smallest"] += (areas[gold] == min(areas)) / areas.count(min(areas))
-
-    def summary(self, chooser: DistractorChooser, files: dict[str, dict[str, list[str]]]) -> SamplesSummary:
-        """Return the counts."""
-        index = self.index
-        text, contrastive = self.counts["text"], self.counts["contrastive"]
-        both: dict[str, _Counts] = {"text": text, "contrastive": contrastive}
-        total = sum(contrastive.splits.values())
-        return SamplesSummary(
-            reports=len(index.reports),
-            groups=len(index.by_group),
-            figures=len(index.figures),
-            figures_same=sum(1 for number, first in enumerate(index.same) if number != first),
-            questions=sum(self.questions.values()),
-            aligned=sum(self.aligned.values()),
-            text={split: text.splits[split] for split in SPLITS},
-            contrastive={split: contrastive.splits[split] for split in SPLITS},
-            types={kind: dict(sorted(c.types.items())) for kind, c in both.items()},
-            languages={kind: dict(sorted(c.languages.items())) for kind, c in both.items()},
-            generators={kind: dict(sorted(c.generators.items())) for kind, c in both.items()},
-            tiers=dict(sorted(self.tiers.items())),
-            letters={kind: dict(sorted(c.letters.items())) for kind, c in both.items()},
-            positions={
-                str(count): {str(place): found[place] for place in range(count)}
-                for count, found in sorted(self.positions.items())
-            },
-            shortcuts={name: round(found / total, 4) for name, found in sorted(self.shortcuts.items())},
-            refused_distractors=dict(sorted(chooser.refused.items())),
-            rejections=dict(sorted(self.rejections.items())),
-            sources=tuple(
-                SourceCount(
-                    document_id=report.id,
-                    report=report.source,
-                    company=report.company,
-                    year=report.year,
-                    language=report.language,
-                    split=index.splits[report.index],
-                    figures=len(index.by_report[report.index]),
-                    questions=self.questions[report.index],
-                    aligned=self.aligned[report.index],
-                    text=text.reports[report.index],
-                    contrastive=contrastive.reports[report.index],
-                )
-                for report in index.reports
-            ),
-            files=files,
-        )

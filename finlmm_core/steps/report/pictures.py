@@ -56,11 +56,12 @@ class PagePictures:
             for number in numbers:
                 if not 1 <= number <= len(document):
                     continue
-                page = document[number - 1]
-                width, height = page.get_size()
-                # rendered at twice the size and scaled down: thin lines and small print survive
-                scale = min(4.0, 2 * self._side / max(width, height, 1.0))
-                bitmap = page.render(scale=scale)
+                try:
+                    page = document[number - 1]
+                    # rendered at twice the size and scaled down: thin lines and small print survive
+                    bitmap = page.render(scale=min(4.0, 2 * self._side / max(*page.get_size(), 1.0)))
+                except pdfium.PdfiumError:
+                    continue
                 found[number] = data_uri(bitmap.to_pil(), self._side, self._quality)
                 bitmap.close()
                 page.close()
