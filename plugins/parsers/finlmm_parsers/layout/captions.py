@@ -18,15 +18,20 @@ _NUMBERED = re.compile(
     r"\s*(?P<zhrest>.*))$",
     re.IGNORECASE | re.DOTALL,
 )
+_BARE = re.compile(
+    r"^\s*[A-Za-z]+\.?\s*[\dA-Z.\-–]{1,6}\s*[:.]?\s*$|^\s*(?:图表|图|表)\s*\d+\s*[:：]?\s*$"
+)  # a number and no words
 _SEPARATED = re.compile(r"^\s*[:：.、,|\-–—.)）]|^\s+\S|^$")
 _SOURCE = re.compile(
-    r"^\s*[(（*]?(?:sources?|notes?|n\.?b\.?|footnotes?|data sources?)\s*[:：.]|^\s*(?:资料|数据|資料|數據|信息)?(?:来源|來源)\s*[:：]?"
+    r"^\s*[(（*]?(?:sources?|notes?|n\.?b\.?|footnotes?|data sources?)\s*[:：.]"
+    r"|^\s*(?:资料|数据|資料|數據|信息)?(?:来源|來源)\s*[:：]?"
     r"|^\s*(?:注|註|备注|附注|说明)\s*\d*\s*[:：]",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(
-    r"^\s*(?:shows?|below|above|presents?|illustrates?|summari[sz]es?|sets?|provides?|on page|in |and |of |to |for further|"
-    r"is |are |was |were |has |lists?|gives?|depicts?|displays?|compares?|reports?|contains?|details?|所示|显示|可见|中)",
+    r"^\s*(?:shows?|below|above|presents?|illustrates?|summari[sz]es?|sets?|provides?|on page|in |and |of |to "
+    r"|for further|is |are |was |were |has |lists?|gives?|depicts?|displays?|compares?|reports?|contains?|details?"
+    r"|所示|显示|可见|中)",
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^[•●▪■◆►▶·○–—\-*]\s")
@@ -71,10 +76,12 @@ def link_captions(
         found[which] = caption
         used.update(taken)
     for which, (box, kind) in enumerate(boxes):
-        if found[which] is None:
-            found[which] = _title_above(box, kind, lines, boxes, used, page)
-        if found[which] is None and kind == "chart":
-            found[which] = _title_inside(box, lines)
+        numbered = found[which]
+        if numbered is not None and not _BARE.match(numbered.text):
+            continue
+        title = _title_inside(box, lines) if kind == "chart" else None
+        title = title or _title_above(box, kind, lines, boxes, used)
+        found[which] = title or numbered
     return found
 
 
@@ -197,7 +204,6 @@ def _title_above(
     lines: list[Line],
     boxes: Sequence[tuple[Box, FigureKind]],
     used: set[int],
-    page: PagePrimitives,
 ) -> Caption | None:
     """Return the heading-like lines right above a figure, nearest last; None where running text stands there."""
     members: list[int] = []
@@ -211,7 +217,7 @@ def _title_above(
         if line.x1 < box.x0 or line.x0 > box.x1:
             continue
         size = line.size
-        reach = 2.2 * size if not members else 0.75 * size
+        reach = 2.8 * size if not members else 0.75 * size
         if top - line.y1 > reach:
             if top - line.y1 > 40:
                 break
@@ -231,7 +237,7 @@ def _title_above(
                 break
         members.append(index)
         top = line.y0
-        if len(members) == 4:
+        if len(members) == 4 or line.text.endswith((":", "：")):
             break
     if members and lines[members[0]].text.endswith((":", "：")):
         _whole_sentence(members, lines)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from finlmm_core.domain import Box
-from finlmm_core.quantities import parse_units
+from finlmm_core.quantities import Units, parse_units
 from finlmm_parsers.layout.rows import Row
 from finlmm_parsers.layout.rules import Ruling
 from finlmm_parsers.layout.text import join_lines, join_words
@@ -59,11 +61,17 @@ def _is_unit(text: str, piece: Piece) -> bool:
     return piece.last > piece.first and is_unit_note(text)
 
 
+@lru_cache(maxsize=4096)
+def read_units(text: str) -> Units:
+    """``parse_units``, remembered: headings and notes of a report are much alike."""
+    return parse_units(text)
+
+
 def is_unit_note(text: str) -> bool:
     """Tell whether a text is nothing but a unit: "(in millions)", "人民币百万元", "€ million"."""
     if len(text) > 60:
         return False
-    found = parse_units(text)
+    found = read_units(text)
     return (found.scale != 1 or found.currency is not None) and len(found.text) >= 0.6 * len(text.strip("()（） "))
 
 
@@ -134,7 +142,7 @@ def _as_below(words: list[Word], under: list[Piece]) -> Piece | None:
 def _split(words: list[Word], columns: list[Column]) -> list[list[Word]]:
     """Part a line where a gap wider than a space falls between two columns."""
     runs = [[words[0]]]
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in itertools.pairwise(words):
         gap = word.x0 - before.x1
         if gap > 0.42 * word.size and _between(before.x1, word.x0, columns):
             runs.append([word])
@@ -144,7 +152,7 @@ def _split(words: list[Word], columns: list[Column]) -> list[list[Word]]:
 
 
 def _between(x0: float, x1: float, columns: list[Column]) -> bool:
-    for left, right in zip(columns, columns[1:], strict=False):
+    for left, right in itertools.pairwise(columns):
         middle = (left.x1 + right.x0) / 2
         if x0 - 6 <= middle <= x1 + 6 or (x0 < right.x0 and x1 > left.x1 and x0 >= left.middle and x1 <= right.middle):
             return True

@@ -102,8 +102,7 @@ def _company(pages: Sequence[Page], front: list[Block], language: Language | Non
 def _clean(name: str) -> str:
     name = re.sub(r"\s+", " ", name).strip(" ,;:|-–—*†()")
     name = re.sub(r"^(?:[\W\d_]+)", "", name)
-    name = re.sub(r"^(?:The\s+)?(?:Annual Report(?: and Accounts)?(?: of)?|Form 10-K)\s+", "", name)
-    return name
+    return re.sub(r"^(?:The\s+)?(?:Annual Report(?: and Accounts)?(?: of)?|Form 10-K)\s+", "", name)
 
 
 def _chinese_company(front: list[Block]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 _GUTTER = 6.0  # points; columns are parted by a strip at least this wide that nothing crosses
@@ -66,7 +67,7 @@ def _columns(members: list[int], items: Sequence[tuple[float, ...]]) -> list[lis
 def _gutters(band: list[int], items: Sequence[tuple[float, ...]]) -> list[tuple[float, float]]:
     gutters = []
     columns = _columns(band, items)
-    for left, right in zip(columns, columns[1:], strict=False):
+    for left, right in itertools.pairwise(columns):
         gutters.append((max(items[i][2] for i in left), min(items[i][0] for i in right)))
     return gutters
 

@@ -51,7 +51,7 @@ def group_rows(lines: list[Line]) -> list[list[Line]]:
 
 
 def prose_lines(rows: list[list[Line]]) -> dict[int, float]:
-    """Return the lines (by id) of running text, three or more stacked lines that fill one column, and the right edge of it.
+    """Return the lines (by id) of running text, three or more stacked lines that fill a column, and its right edge.
 
     The edge is infinite where the lines are rather the labels of a table.
     """
@@ -152,7 +152,7 @@ def make_rows(lines: list[Line], bands: list[Band]) -> list[Row]:
 def _by_size(row: list[Line]) -> list[list[Line]]:
     """Part a row where the print changes to a much smaller or larger size over a gap: a chart beside a table."""
     parts = [[row[0]]]
-    for before, line in zip(row, row[1:], strict=False):
+    for before, line in itertools.pairwise(row):
         low, high = sorted((before.size, line.size))
         if low < 0.7 * high and line.x0 - before.x1 > 1.5 * high:
             parts.append([line])
@@ -197,18 +197,22 @@ def _in_one_band(above: Row, row: Row, bands: list[Band]) -> bool:
 
 
 def _row(index: int, lines: list[Line]) -> Row:
-    if len(lines) > 1:
+    first = lines[0]
+    if len(lines) == 1:
+        if first.text[0].isalpha() and len(first.words) > 3:  # a line of prose, most of all rows
+            return Row(index, first.y0, first.y1, first.size, [], lines, first.x0, first.x1, False, lines)
+    else:
         lines = part_lines(lines)
     values, texts = row_values(lines)
     return Row(
         index=index,
-        y0=min(line.y0 for line in lines),
-        y1=max(line.y1 for line in lines),
-        size=max(line.size for line in lines),
+        y0=min([line.y0 for line in lines]),
+        y1=max([line.y1 for line in lines]),
+        size=max([line.size for line in lines]),
         values=values,
         texts=texts,
-        x0=min(line.x0 for line in lines),
-        x1=max(line.x1 for line in lines),
+        x0=first.x0,
+        x1=max([line.x1 for line in lines]),
         years=bool(values) and all(v.year for v in values),
         lines=lines,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -84,7 +85,7 @@ def _page_number(text: str) -> int | None:
 def _close(positions: list[int]) -> bool:
     """Tell whether at least two of the pages are neighbours or next but one (left and right pages)."""
     ordered = sorted(set(positions))
-    return any(b - a <= 2 for a, b in zip(ordered, ordered[1:], strict=False))
+    return any(b - a <= 2 for a, b in itertools.pairwise(ordered))
 
 
 def _furthest(block: Block, page: Page) -> bool:

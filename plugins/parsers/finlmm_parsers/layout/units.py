@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from finlmm_core.domain import Box
-from finlmm_core.quantities import Units, parse_units
+from finlmm_core.quantities import Units
+from finlmm_parsers.layout.headings import read_units
 from finlmm_parsers.layout.types import Line, TableRegion
 
 _REACH = 70.0  # points above a table in which a line may tell its unit
@@ -45,11 +46,11 @@ def set_units(table: TableRegion, above: list[Line]) -> None:
 
 def _told(table: TableRegion, above: list[Line]) -> Iterator[Units]:
     if table.header and table.header[0]:
-        yield parse_units(table.header[0])
+        yield read_units(table.header[0])
     if table.title:
-        yield parse_units(table.title)
+        yield read_units(table.title)
     for line in above:
-        found = parse_units(line.text)
+        found = read_units(line.text)
         # prose that mentions money tells no unit unless it says "in millions" or stands alone as a note
         if found.scale != 1 or len(line.text) < 40:
             yield found
@@ -57,7 +58,7 @@ def _told(table: TableRegion, above: list[Line]) -> Iterator[Units]:
 
 
 def _headings(headings: tuple[str, ...]) -> Iterator[Units]:
-    told = [found for text in headings if text and (found := parse_units(text)).text]
+    told = [found for text in headings if text and (found := read_units(text)).text]
     told = [found for found in told if found.unit != "percent" or found.scale != 1]
     if not told or 2 * len(told) < sum(1 for text in headings if text):
         return
@@ -71,7 +72,7 @@ def _sign_currency(table: TableRegion) -> str | None:
     for row in table.rows:
         for cell in row[1:]:
             if cell and not cell[0].isdigit() and any(c in "$€£¥₩₹￥" for c in cell[:5]):
-                found = parse_units(cell[: next((i for i, c in enumerate(cell) if c.isdigit()), len(cell))].strip(" ("))
+                found = read_units(cell[: next((i for i, c in enumerate(cell) if c.isdigit()), len(cell))].strip(" ("))
                 if found.currency:
                     signs[found.currency] += 1
     return max(signs, key=lambda code: (signs[code], code)) if signs else None
