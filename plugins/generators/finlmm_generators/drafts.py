@@ -58,6 +58,10 @@ _BALANCE_ROW = re.compile(
 )
 
 
+# Rows that are no items beside others: balances of a roll-forward, what is taken off.
+_UNLIKE = re.compile(rf"{_BALANCE_ROW.pattern}|accumulated|allowance|reserve|累计折旧|准备", re.IGNORECASE)
+
+
 def _has(row: Row, *columns: Column) -> bool:
     return all(column.index in row.cells for column in columns)
 
@@ -105,9 +109,16 @@ def _thin(cells: tuple[Cell, ...]) -> bool:
     return all(abs(cell.value.scaleb(cell.number.decimals)) < 10 for cell in cells)
 
 
+def _plain_amounts(row: Row) -> bool:
+    """Whether amounts without a stated scale can be plain ones: cents are printed, or millions in full."""
+    return any(cell.number.decimals >= 2 or abs(cell.value) >= 1_000_000 for cell in row.cells.values())
+
+
 def _money(row: Row, grid: Grid) -> bool:
     """Whether amounts of the row have a known unit, so that a sum or a difference can be written with it."""
     if row.kind == "amount":
+        if grid.units.scale == 1 and row.units.scale == 1 and not _plain_amounts(row):
+            return False
         return any(units.currency is not None for units in (grid.units, row.units))
     return row.kind == "per_share" and grid.units.currency is not None
 
@@ -187,22 +198,16 @@ def _over_time(grid: Grid, row: Row, columns: list[Column], pool: tuple[Row, ...
                     "range", STATISTICS, (row,), tuple(held), cells, f"max({joined}) - min({joined})",
                     "points" if row.kind == "percent" else "amount", spread, pool=pool,
                 )  # fmt: skip
-        if (
-            yearly
-            and gap >= 2
-            and gap == len(held) - 1
-            and _solid(cells[0])
-            and cells[-1].value > 0
-            and row.kind != "percent"
-        ):
-            if Decimal("0.2") < cells[-1].value / cells[0].value < 5 and cells[-1].value != cells[0].value:
-                yield Draft(
-                    "cagr", ARITHMETIC, (row,), (held[0], held[-1]), (cells[-1], cells[0]), f"((a / b) ** (1 / {gap}) - 1) * 100", "percent",
-                    (("one year too many", f"((a / b) ** (1 / {gap + 1}) - 1) * 100"), ("simple average of the total growth", f"(a - b) / b * 100 / {gap}"),
-                     ("total growth", "(a - b) / b * 100"), ("one year too few", f"((a / b) ** (1 / {gap - 1}) - 1) * 100"),
-                     ("swapped operands", f"((b / a) ** (1 / {gap}) - 1) * 100"), ("divided by the number of columns", f"(a - b) / b * 100 / {gap + 1}")),
-                    pool=pool,
-                )  # fmt: skip
+        steady = yearly and gap >= 2 and gap == len(held) - 1 and row.kind != "percent"
+        overall = cells[-1].value / cells[0].value if steady and _solid(cells[0]) else Decimal(0)
+        if Decimal("0.2") < overall < 5 and overall != 1:
+            yield Draft(
+                "cagr", ARITHMETIC, (row,), (held[0], held[-1]), (cells[-1], cells[0]), f"((a / b) ** (1 / {gap}) - 1) * 100", "percent",
+                (("one year too many", f"((a / b) ** (1 / {gap + 1}) - 1) * 100"), ("simple average of the total growth", f"(a - b) / b * 100 / {gap}"),
+                 ("total growth", "(a - b) / b * 100"), ("one year too few", f"((a / b) ** (1 / {gap - 1}) - 1) * 100"),
+                 ("swapped operands", f"((b / a) ** (1 / {gap}) - 1) * 100"), ("divided by the number of columns", f"(a - b) / b * 100 / {gap + 1}")),
+                pool=pool,
+            )  # fmt: skip
         if len(held) >= 4 and len({cell.value for cell in cells}) == len(cells):
             for template, function in (("peak_period", "argmax"), ("low_period", "argmin")):
                 yield Draft(template, STATISTICS, (row,), tuple(held), cells, f"{function}({joined})", "period")
@@ -266,9 +271,7 @@ def _comparable(grid: Grid, pool: tuple[Row, ...]) -> tuple[list[list[Row]], int
     runs = _runs(tuple(row for row in pool if row.index not in taken))
 
     def plain(listed: list[list[Row]]) -> list[list[Row]]:
-        without = [
-            [r for r in group if not _BALANCE_ROW.search(r.label) and r.label.lower() != title] for group in listed
-        ]
+        without = [[r for r in group if not _UNLIKE.search(r.label) and r.label.lower() != title] for group in listed]
         return [group for group in without if len(group) >= 2]
 
     parts = plain(groups)
@@ -382,6 +385,10 @@ def _in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dr
             and max(values.values()) > sum(values[row.index] for row in positive) / 2
         ):
             continue  # it may be a total that was not printed as one
+        if any(_REVENUE.match(row.label) or _PROFIT.match(row.label) for row in group):
+            continue  # lines of an income statement follow from each other: their order says nothing
+        if any(cell.number.unit == "percent" and cell.value >= 100 for row in held for cell in row.cells.values()):
+            continue
         yield from _statistics_in_column(grid, column, held, spoken)
 
 

@@ -30,6 +30,15 @@ _RATE = re.compile(
     r"price|prices|life|term|maturity|score|rating|duration|volatility)(?![a-z])|p/[ebs](?![a-z])|率|倍|周期|天数|年限|价格|均价|单价|指数|评级|市盈|市净|(?<![a-z])p[ebs](?![a-z])",
     re.IGNORECASE,
 )
+_MONTH_DAY = re.compile(
+    r"(?:as\s+(?:of|at)\s+|at\s+)?(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?\s+\d{1,2},?\Z|\d{1,2}\s+(?:january|february|march|april|may|june|july|"
+    r"august|september|october|november|december)\Z",
+    re.IGNORECASE,
+)
+_MOVEMENT = re.compile(
+    r"(?:percent(?:age)?|%)\s*(?:change|increase|growth|of\s+change)|(?<![a-z])change\Z|versus|year-over-year|同比|环比|增减",
+    re.IGNORECASE,
+)
 # Columns of rates, terms and prices beside columns of amounts: their figures have a unit of their own.
 _NOT_AMOUNT = re.compile(
     r"(?<![a-z])(?:years?|months?|days|term|life|maturity|maturities|price|rates?|ratio|yield|per share|average|shares?|number|units?|options?|awards?|multiple)(?![a-z])|"
@@ -197,6 +206,10 @@ def _column(index: int, heading: str, cells: list[str]) -> Column:
     if period is not None:
         role: ColumnRole = "percent" if _PERCENT.search(cleaned) and rest else "period"
         return Column(index, cleaned, role, period, rest, units)
+    if period is None and (
+        _MONTH_DAY.match(cleaned) or sum(c.isdigit() for c in cleaned) > sum(c.isalpha() for c in cleaned)
+    ):
+        return Column(index, cleaned, "empty")  # a date without its year, or a cell taken for a heading
     if not cleaned or (period is None and _NOT_AMOUNT.search(cleaned)):
         return Column(index, cleaned, "empty")
     if _PERCENT.search(cleaned) or percents == len(numbers):
@@ -231,10 +244,11 @@ def _row_kind(label: str, group: str, numbers: list[Number], table_units: Units)
     percents = sum(n.unit == "percent" for n in numbers)
     if percents == len(numbers):
         return "percent"
-    if percents or any(n.unit for n in numbers):
+    if percents or any(n.unit for n in numbers) or _MOVEMENT.search(label):
         return "unclear"
     if _PER_SHARE.search(both):
-        return "per_share"
+        # Nobody earns thousands a share: two lines were read as one.
+        return "unclear" if any(abs(n.value) >= 1000 and n.decimals == 0 for n in numbers) else "per_share"
     if _PERCENT.search(both):
         return "percent" if _PERCENT.search(label) else "unclear"
     if table_units.unit == "percent":
@@ -309,7 +323,7 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
     rows: list[Row] = []
     for i, texts in enumerate(source.rows):
         label = clean(texts[0]) if texts else ""
-        group = clean(source.row_groups[i]) if i < len(source.row_groups) else ""
+        group = _section(source.row_groups[i]) if i < len(source.row_groups) else ""
         cells: dict[int, Cell] = {}
         broken = False
         for j in range(1, len(texts)):
@@ -323,6 +337,7 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
                 cells[j] = Cell(i, j, number, texts[j], box)
         # 'As at 1 April 2020' is a line of a roll-forward: it names a date and no item.
         dated = turned is None and any(period.kind == "day" for period in find_periods(label))
+        dated = dated or bool(_MONTH_DAY.match(label))
         if not label or is_nonsense(label) or not cells or broken or dated:
             continue
         kind = _row_kind(label, group, [cell.number for cell in cells.values()], table_units)
@@ -333,6 +348,7 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
         rows.append(Row(i, label, group, kind, cells, total=bool(_TOTAL.search(label)), units=units))
     if sum(bool(re.search(r"\bindex\b|指数", row.label, re.IGNORECASE)) for row in rows) >= 2:
         rows = [replace(row, kind="unclear") for row in rows]  # index values of a performance graph
+    rows = _without_share_lines(rows)
     if _states_percent(rows, source):
         rows = [replace(row, kind="percent") if row.kind == "amount" else row for row in rows]
     labels = [_bare(clean(row[0])) if row else "" for row in source.rows]
@@ -344,10 +360,28 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
     )
 
 
+def _section(text: str) -> str:
+    """Return a section's label as rows are told by it, '' where it is a sentence or a broken line."""
+    group = clean(re.sub(r"\A\s*(?:\(\d{1,2}\)|\d{1,2}[.)])\s*", "", text))
+    return "" if len(group) > 60 or is_nonsense(group) else group
+
+
 def _same_words(title: str, report_title: str) -> bool:
     """Whether a table's title only repeats the report's."""
     own, whole = (re.sub(r"\W+", "", text).lower() for text in (title, report_title))
     return len(own) > 8 and (own in whole or whole in own)
+
+
+def _without_share_lines(rows: list[Row]) -> list[Row]:
+    """Return the rows with amounts that stand between numbers of shares taken for unclear: 'Dilution from options'."""
+    changed = []
+    for place, row in enumerate(rows):
+        beside = [rows[i] for i in (place - 1, place + 1) if 0 <= i < len(rows)]
+        bare = not any(cell.number.currency for cell in row.cells.values())
+        if row.kind == "amount" and bare and any(r.kind == "count" and _SHARES.search(r.label) for r in beside):
+            row = replace(row, kind="unclear")
+        changed.append(row)
+    return changed
 
 
 def _states_percent(rows: list[Row], table: Table) -> bool:

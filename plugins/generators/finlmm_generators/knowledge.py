@@ -1,4 +1,5 @@
 """Knowledge questions: what a financial term that a figure shows means, how it is computed, what its rise says."""
+# ruff: noqa: E501 - wordings and term lists are easier to read whole
 
 from __future__ import annotations
 
@@ -112,7 +113,21 @@ _STATEMENT = re.compile(
 _FLOW = re.compile(r"cash flow|现金流", re.IGNORECASE)
 #: Terms whose amounts in a cash flow statement are the amounts that the glossary speaks of; others show changes there.
 _FLOW_TERMS = frozenset(
-    ["operating_cash_flow", "investing_cash_flow", "financing_cash_flow", "free_cash_flow", "capex", "dividends_paid", "share_repurchases", "net_income", "depreciation", "amortization", "depreciation_amortization", "stock_compensation", "impairment"]
+    [
+        "operating_cash_flow",
+        "investing_cash_flow",
+        "financing_cash_flow",
+        "free_cash_flow",
+        "capex",
+        "dividends_paid",
+        "share_repurchases",
+        "net_income",
+        "depreciation",
+        "amortization",
+        "depreciation_amortization",
+        "stock_compensation",
+        "impairment",
+    ]
 )
 
 

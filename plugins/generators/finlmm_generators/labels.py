@@ -132,6 +132,9 @@ def clean_title(text: str, language: Language) -> str:
         return ""
     text = re.sub(r"\A(?:our|the)\s+", "", text, flags=re.IGNORECASE)
     text = text[:1].upper() + text[1:]
+    text = re.sub(r"(?:\s+(?:for|of|to|by|in|and|with|include[sd]?|including|are|the))+\Z", "", text)
+    if re.match(r"(?:买入|增持|中性|减持|推荐|强烈推荐|谨慎推荐|维持|首次|上调|下调)", text):
+        return ""  # a broker's rating beside the report's title
     if re.match(r"(?:table of )?contents\b|index\b|目录|signatures?\b", text, re.IGNORECASE):
         return ""
     letters = sum(character.isalpha() for character in text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -318,6 +319,7 @@ class _Maker:
             "limit": self._limit(draft),
         }
         text = wording.format(**slots)
+        text = re.sub(r"\.\.(?=\s|\Z)", ".", text)  # a name that ends with a full stop at the end of a sentence
         return text[:1].upper() + text[1:]
 
     def _limit(self, draft: Draft) -> str:
