@@ -22,7 +22,7 @@ def data_uri(image: Image, side: int, quality: int) -> str:
     longest = max(picture.size)
     if longest > side:
         size = (max(1, round(picture.width * side / longest)), max(1, round(picture.height * side / longest)))
-        picture = picture.resize(size, PillowImage.Resampling.LANCZOS)
+        picture = picture.resize(size, PillowImage.Resampling.BICUBIC, reducing_gap=2.0)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
