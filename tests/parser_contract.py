@@ -164,6 +164,16 @@ def page_picture(pdf: Path, dpi: int = 150) -> Any:
         return document[0].render(scale=dpi / 72).to_pil().convert("RGB")
 
 
+def turned(pdf: Path, turn: int) -> Path:
+    """Give the first page of a PDF a rotation, in degrees clockwise."""
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(pdf.read_bytes()) as document:
+        document[0].set_rotation(turn)
+        document.save(pdf)
+    return pdf
+
+
 def text_of(document: Document, page: int = 1) -> str:
     """Return the running text of a page."""
     return "\n".join(block.text for block in document.pages[page - 1].blocks)
@@ -231,7 +241,6 @@ class ParserContract:
         for turn in (90, 180, 270):
             page = PageMaker()
             canvas = page.canvas
-            canvas.setPageRotation(turn)
             # drawn so that it stands upright once the viewer turns the page
             if turn == 90:
                 canvas.translate(WIDTH, 0)
@@ -243,7 +252,7 @@ class ParserContract:
             shown_height = WIDTH if turn != 180 else HEIGHT
             canvas.setFont("Helvetica", 12)
             canvas.drawString(72, shown_height - 100, PROSE[0][:60])
-            document = self.parse(page.save(tmp_path / f"turned{turn}.pdf"))
+            document = self.parse(turned(page.save(tmp_path / f"turned{turn}.pdf"), turn))
             shown = document.pages[0]
             assert (shown.width, shown.height) == ((HEIGHT, WIDTH) if turn != 180 else (WIDTH, HEIGHT))
             assert PROSE[0][:60].strip() in text_of(document)

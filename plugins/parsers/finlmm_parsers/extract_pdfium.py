@@ -97,6 +97,9 @@ class PdfiumFile:
         width, height = self.size(number)
         to_shown = self._to_shown(handle)
         words = self._words(handle, to_shown)
+        if any(word[1] < 0 or word[2] < 0 or word[3] > width or word[4] > height for word in words):
+            # Printer's marks and hidden text beyond the crop box are not part of the page as shown.
+            words = [word for word in words if _middle_is_within(word, width, height)]
         shapes, rasters = read_paint(self._lib, handle, to_shown)
         return PagePrimitives(number, width, height, words, shapes, rasters, "layer" if words else "none")
 
@@ -246,6 +249,10 @@ class PdfiumFile:
         finally:
             lib.FPDFBitmap_Destroy(bitmap)
         return drawing
+
+
+def _middle_is_within(word: Word, width: float, height: float) -> bool:
+    return 0 <= (word.x0 + word.x1) / 2 <= width and 0 <= (word.y0 + word.y1) / 2 <= height
 
 
 def _open(path: Path):  # type: ignore[no-untyped-def]  # pypdfium2 has no types

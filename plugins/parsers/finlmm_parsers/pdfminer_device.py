@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pdfminer.pdfdevice import PDFTextDevice
@@ -21,6 +22,7 @@ from finlmm_parsers.pdfminer_colour import named_colour_space, rgb_of
 from finlmm_parsers.primitives import Raster, Shape
 
 Rectangle = tuple[float, float, float, float]
+Point = tuple[float, float]
 
 #: Forms drawn on one page, nested ones counted each time: a page that draws more is a bomb, not a page.
 MOST_FORMS = 50_000
@@ -150,40 +152,52 @@ class PrimitivesDevice(PDFTextDevice):
     # ------------------------------------------------------------------------------------------------- paths
 
     def paint_path(self, graphicstate: Any, stroke: bool, fill: bool, evenodd: bool, path: Any) -> None:
-        points: list[tuple[float, float]] = []
+        outlines: list[list[Point]] = []  # a moved pen begins another
+        segments = 0
         curved = diagonal = False
         for part in path:
             numbers = part[1:]
-            last = points[-1] if points else None
-            points += [apply_matrix_pt(self.ctm, pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]
-            if part[0] in "cvy":
-                curved = True
-            elif part[0] == "l" and last is not None and not fill:
-                diagonal |= abs(points[-1][0] - last[0]) > 0.5 and abs(points[-1][1] - last[1]) > 0.5
-        if not points:
+            points = [apply_matrix_pt(self.ctm, pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]
+            segments += len(points)
+            if part[0] == "m" or not outlines:
+                outlines.append([])
+            elif part[0] == "l" and outlines[-1] and not fill:
+                (x, y), (last_x, last_y) = points[-1], outlines[-1][-1]
+                diagonal |= abs(x - last_x) > 0.5 and abs(y - last_y) > 0.5
+            curved |= part[0] in "cvy"
+            outlines[-1] += points
+        outlines = [outline for outline in outlines if len(outline) > 1]
+        if not outlines:
             return
-        xs = [x for x, _ in points]
-        ys = [y for _, y in points]
+        if segments == 4 and path[-1][0] == "h":
+            segments = 5  # a closed rectangle, as other readers count it
         a, b, c, d, _, _ = self.ctm
         line_width = graphicstate.linewidth * math.sqrt(abs(a * d - b * c)) if stroke else 0.0
-        half = line_width / 2
-        bounds = (min(xs) - half, min(ys) - half, max(xs) + half, max(ys) + half)
-        seen = self._shown(bounds)
+        shape = Shape(
+            *(0.0, 0.0, 0.0, 0.0),
+            segments=segments,
+            curved=curved,
+            fill=rgb_of(graphicstate.ncolor, graphicstate.ncs) if fill else None,
+            stroke=rgb_of(graphicstate.scolor, graphicstate.scs) if stroke else None,
+            line_width=line_width,
+            diagonal=diagonal,
+        )
+        if fill and not curved and len(outlines) > 1 and all(_is_rectangle(outline) for outline in outlines):
+            for outline in outlines:
+                self._add_shape(shape._replace(segments=5), outline, line_width / 2)
+        else:
+            self._add_shape(shape, [point for outline in outlines for point in outline], line_width / 2)
+
+    def _add_shape(self, shape: Shape, points: Sequence[Point], margin: float) -> None:
+        xs = [x for x, _ in points]
+        ys = [y for _, y in points]
+        seen = self._shown((min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin))
         if seen is None:
             return
         if len(self.shapes) > MOST_MARKS:
             self._refuse_too_many()
-        self.shapes.append(
-            Shape(
-                *seen,
-                segments=len(path),
-                curved=curved,
-                fill=rgb_of(graphicstate.ncolor, graphicstate.ncs) if fill else None,
-                stroke=rgb_of(graphicstate.scolor, graphicstate.scs) if stroke else None,
-                line_width=line_width,
-                diagonal=diagonal,
-            )
-        )
+        x0, y0, x1, y1 = seen
+        self.shapes.append(shape._replace(x0=x0, y0=y0, x1=x1, y1=y1))
 
     # ------------------------------------------------------------------------------------------------- pictures
 
@@ -210,6 +224,21 @@ class PrimitivesDevice(PDFTextDevice):
     def _refuse_too_many(self) -> None:
         if len(self.glyphs) > MOST_MARKS or len(self.shapes) > MOST_MARKS:
             raise PageTooComplexError(f"more than {MOST_MARKS} marks")
+
+
+def _is_rectangle(outline: Sequence[Point]) -> bool:
+    """Tell whether points are the corners of an upright rectangle; the first may come again at the end."""
+    corners = outline[:4] if len(outline) == 5 and outline[4] == outline[0] else outline
+    if len(corners) != 4:
+        return False
+    xs, ys = sorted(x for x, _ in corners), sorted(y for _, y in corners)
+    small = 0.001 * (xs[3] - xs[0] + ys[3] - ys[0])
+    pairs = xs[1] - xs[0] <= small and xs[3] - xs[2] <= small and ys[1] - ys[0] <= small and ys[3] - ys[2] <= small
+    upright = all(
+        abs(one[0] - other[0]) <= small or abs(one[1] - other[1]) <= small
+        for one, other in zip(corners, (*corners[1:], corners[0]), strict=True)
+    )
+    return pairs and upright
 
 
 class PrimitivesInterpreter(PDFPageInterpreter):

@@ -60,7 +60,7 @@ def shapes_of_picture(
         words: what was read in the picture; it is wiped off before shapes are looked for.
         points_per_pixel: how long a pixel is on the page.
     """
-    wiped = _without_text(pixels, words, points_per_pixel)
+    wiped, hidden = _without_text(pixels, words, points_per_pixel)
     palette, share = _main_colours(wiped)
     labels = _nearest(wiped, palette)
     photographs, in_photograph = _photographs(wiped, points_per_pixel)
@@ -72,17 +72,21 @@ def shapes_of_picture(
         if index != paper:
             found += _patches(labels, index, colour, points_per_pixel, solid)
     found = _aligned(found)
-    ink = _line_work(solid, len(palette)) & ~in_photograph
-    found += _strokes(ink, wiped, solid, palette, points_per_pixel)
+    ink, meeting = _line_work(solid, len(palette))
+    strokes = _strokes(ink & ~in_photograph, wiped, solid, palette, points_per_pixel)
+    found += _joined(strokes, hidden | meeting, points_per_pixel)
     # Painting order: large things first, as a page is painted; ties by place.
     found.sort(key=lambda entry: (-entry[0], entry[1]))
     return [shape for _, _, shape in found], photographs
 
 
-def _without_text(pixels: NDArray[np.uint8], words: Sequence[Word], points: float) -> NDArray[np.uint8]:
+def _without_text(
+    pixels: NDArray[np.uint8], words: Sequence[Word], points: float
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Wipe each word off with the colour around it, so that letters are no shapes and cut no bars in two.
 
-    A word across a bar's edge keeps the edge: columns whose colours above and below agree get that colour.
+    A word across a bar's edge keeps the edge: columns whose colours above and below agree get that colour. Return the
+    wiped picture and where it was wiped.
     """
     wiped = pixels.copy()
     height, width = pixels.shape[:2]
@@ -103,7 +107,7 @@ def _without_text(pixels: NDArray[np.uint8], words: Sequence[Word], points: floa
         agree = np.abs(above - below).max(axis=1) < COLOUR_STEP
         agree &= ~text[up, x0:x1] & ~text[down, x0:x1]
         wiped[y0:y1, x0:x1] = np.where(agree[:, None], above, usual).astype(np.uint8)[None]
-    return wiped
+    return wiped, text
 
 
 def _main_colours(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
@@ -251,8 +255,8 @@ def _snapped(values: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
     return result
 
 
-def _line_work(solid: NDArray[np.int8], colours: int) -> NDArray[np.bool_]:
-    """Return the pixels that belong to lines: in no patch, and not the blurred edge where two patches meet."""
+def _line_work(solid: NDArray[np.int8], colours: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the pixels that belong to lines, in no patch and not in the blur where two patches meet; and that blur."""
     import cv2
 
     meeting = np.zeros(solid.shape, dtype=np.uint8)
@@ -260,7 +264,7 @@ def _line_work(solid: NDArray[np.int8], colours: int) -> NDArray[np.bool_]:
         mask = (solid == index).astype(np.uint8)
         if mask.any():
             meeting += cv2.dilate(mask, np.ones((2 * BLUR + 1, 2 * BLUR + 1), np.uint8))
-    return (solid < 0) & (meeting <= 1)
+    return (solid < 0) & (meeting <= 1), meeting > 1
 
 
 def _strokes(
@@ -294,6 +298,53 @@ def _strokes(
             shape = Shape(*box, segments=8, curved=True, fill=None, stroke=paint, line_width=width, diagonal=True)
         shapes.append((area, y * ink.shape[1] + x, shape))
     return shapes
+
+
+def _joined(
+    strokes: list[tuple[int, int, Shape]], hidden: NDArray[np.bool_], points: float
+) -> list[tuple[int, int, Shape]]:
+    """Join pieces of one straight line: what lies between them was wiped off with a word, or is a patch's edge.
+
+    An axis is cut by the bars that stand on it, a table's rule by letters that touch it; the rules under the headings
+    of two columns, with paper between them, stay apart.
+    """
+    result = [entry for entry in strokes if entry[2].curved]
+    for low, across in ((0, 1), (1, 0)):
+        level = low == 0
+        lines = [entry for entry in strokes if not entry[2].curved and (_is_level(entry[2]) == level)]
+        lines.sort(key=lambda entry: (round(_middle(entry[2].box, across)), entry[2].box[low]))
+        kept: list[tuple[int, int, Shape]] = []
+        for area, place, shape in lines:
+            if kept:
+                before_area, before_place, before = kept[-1]
+                aligned = abs(_middle(shape.box, across) - _middle(before.box, across)) <= 1.0
+                if aligned and _gap_is_hidden(before.box, shape.box, low, across, hidden, points):
+                    bounds = Box.around((before.box, shape.box))
+                    joined = before._replace(x0=bounds.x0, y0=bounds.y0, x1=bounds.x1, y1=bounds.y1)
+                    kept[-1] = (before_area + area, min(before_place, place), joined)
+                    continue
+            kept.append((area, place, shape))
+        result += kept
+    return result
+
+
+def _is_level(shape: Shape) -> bool:
+    return shape.x1 - shape.x0 >= shape.y1 - shape.y0
+
+
+def _middle(box: Box, across: int) -> float:
+    return (box[across] + box[across + 2]) / 2
+
+
+def _gap_is_hidden(before: Box, after: Box, low: int, across: int, hidden: NDArray[np.bool_], points: float) -> bool:
+    """Tell whether all but little of the strip between two pieces of a line is hidden."""
+    start, end = int(before[low + 2] / points), int(np.ceil(after[low] / points))
+    if end <= start:
+        return True
+    top = int(min(before[across], after[across]) / points)
+    bottom = int(max(before[across + 2], after[across + 2]) / points)
+    strip = hidden[top : bottom + 1, start:end] if low == 0 else hidden[start:end, top : bottom + 1]
+    return bool(strip.size) and float(strip.any(axis=low).mean()) >= 0.85
 
 
 def _ground(solid: NDArray[np.int8], patch: NDArray[np.bool_], x: int, y: int) -> int | None:
