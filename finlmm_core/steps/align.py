@@ -66,7 +66,8 @@ def query_of(question: QAPair) -> Query:
             spans = [(period.start, period.end) for period in find_periods(evidence.text)]
             periods.update(dict.fromkeys(evidence.text[start:end] for start, end in spans))
             for number in find_numbers(evidence.text):
-                if not any(start <= number.start < end for start, end in spans):
+                glued = re.search(r"[A-Za-z]-?\Z", evidence.text[: number.start])  # 'COVID-19' has no number
+                if not glued and not any(start <= number.start < end for start, end in spans):
                     numbers[number.text] = None
     return Query(
         qa_id=question.id,

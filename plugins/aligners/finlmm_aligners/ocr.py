@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple
 from pydantic import Field
 
 from finlmm_aligners.derivable import MISS, operations_asked, sign_is_open, surprise
-from finlmm_aligners.shown import FigureIndex, printed_numbers
+from finlmm_aligners.shown import FigureIndex, number_weight, printed_numbers
 from finlmm_aligners.wording import asked_terms, unified
 from finlmm_core.domain import Document, Figure, Query, Signal
 from finlmm_core.plugins.bases import Aligner, PluginOptions
@@ -31,6 +31,12 @@ class OcrAlignerOptions(PluginOptions):
     """Options of the aligner 'ocr'."""
 
     keep: int = Field(default=50, ge=1, description="figures that stay in, best first")
+    least_shown: float = Field(
+        default=0.5, ge=0, le=1, description="share of known evidence's numbers that a figure must show to stay in"
+    )
+    least_label: float = Field(
+        default=0.6, ge=0, le=1, description="share of some label's words that it must show where labels are known"
+    )
     full_evidence: float = Field(
         default=20.0, gt=0, description="nats of evidence that score 1; a question that names more is scored by share"
     )
@@ -85,7 +91,7 @@ class OcrAligner(Aligner):
         options = self.options
         named = named_in(query)
         # Where evidence is known, a figure either shows it or not: how long it is, and what the options say, is noise.
-        known = bool(query.numbers)
+        known = bool(query.numbers or named.labels)
         found_numbers = [index.number_scores(number) for number in named.numbers]
         sums, most = {}, 0.0
         for part, weight, found in (
@@ -97,22 +103,24 @@ class OcrAligner(Aligner):
         ):
             sums[part], part_most = _weighted(weight, found)
             most += part_most
-        most += options.all_numbers * (len(named.numbers) > 1) + options.row * bool(named.labels and named.numbers)
+        most += options.all_numbers * (len(named.numbers) > 1) + options.row * bool(named.labels)
         most += options.title * any(index.titles)
         scale = max(options.full_evidence, most)
         ranked = []
         for figure in left:
             parts = {part: scores.get(figure, 0.0) for part, scores in sums.items()}
             parts["title"] = options.title * _spelled_out(index.titles[figure], named.words)
-            shown = 1.0
-            if named.numbers:
-                shown = sum(scores.get(figure, 0.0) for _, scores in found_numbers) / len(found_numbers)
+            shown = _shown_of(found_numbers, named.numbers, figure)
+            if known and shown < options.least_shown:
+                continue
+            if known and not any(self._shows_label(index, figure, label) for label in named.labels or [frozenset()]):
+                continue
             if len(named.numbers) > 1:
                 parts["all_numbers"] = options.all_numbers * shown**2
-            if named.labels and named.numbers:
-                parts["row"] = options.row * self._on_named_lines(index, figure, named)
+            if named.labels:
+                parts["row"] = options.row * _on_named_lines(index, figure, named)
             if named.computed is not None:
-                parts["derived"] = options.derived * self._derived(index, figure, query, named.computed)
+                parts["derived"] = options.derived * _derived(index, figure, query, named.computed)
             evidence = sum(parts.values())
             if known:  # without the evidence's numbers the rest is no more than the same subject
                 evidence *= 0.4 + 0.6 * shown
@@ -127,32 +135,63 @@ class OcrAligner(Aligner):
             for evidence, figure, parts in ranked[: options.keep]
         ]
 
-    def _on_named_lines(self, index: FigureIndex, figure: int, named: Named) -> float:
-        """Return the share of the numbers that stand on a line of the figure with most of some label's words."""
-        met = 0
-        for number in named.numbers:
-            for terms, numbers in index.lines[figure]:
-                if number in numbers and any(len(label & terms) >= 0.6 * len(label) for label in named.labels):
-                    met += 1
-                    break
-        return met / len(named.numbers)
+    def _shows_label(self, index: FigureIndex, figure: int, label: frozenset[str]) -> bool:
+        """Return whether the figure shows enough of a label's words; a label without words is shown by all."""
+        found = sum(index.term_scores(term, by_length=False)[1].get(figure, 0.0) > 0 for term in label)
+        return found >= self.options.least_label * len(label)
 
-    def _derived(self, index: FigureIndex, figure: int, query: Query, answer: Number) -> float:
-        """Return the nats, never negative, by which the figure's numbers explain the answer."""
-        question = unified(query.question)
-        asked = _DECIMALS_ASKED.search(question)
-        decimals = answer.decimals
-        if asked:
-            count = (asked["zh"] or asked["en"]).lower()
-            decimals = max(decimals, _COUNTS.get(count, 0) or int(count))
-        found = surprise(
-            index.values[figure],
-            float(answer.value),
-            decimals,
-            operations_asked(question),
-            unsigned=sign_is_open(question),
-        )
-        return found - MISS
+
+def _shown_of(found: Sequence[tuple[float, dict[int, float]]], numbers: Sequence[str], figure: int) -> float:
+    """Return how much of the evidence's numbers a figure shows, 0 to 1, each by what it tells.
+
+    Where all of them together are a digit or two, nearly any figure shows them and nothing can be held against one:
+    then it is 1.
+    """
+    weights = [number_weight(number) for number in numbers]
+    if sum(weights) < 0.5:
+        return 1.0
+    shown = sum(weight * scores.get(figure, 0.0) for weight, (_, scores) in zip(weights, found, strict=True))
+    return shown / sum(weights)
+
+
+def _on_named_lines(index: FigureIndex, figure: int, named: Named) -> float:
+    """Return the share of the numbers, each by what it tells, that stand on a line with most of some label's words.
+
+    Where no number is known, the share of the labels that stand on some line with numbers.
+    """
+    lines = index.lines[figure]
+    if not named.numbers:
+        met = sum(any(_names(terms, label) for terms, _ in lines) for label in named.labels)
+        return met / len(named.labels)
+    told = met_weight = 0.0
+    for number in named.numbers:
+        weight = number_weight(number)
+        told += max(1.0, weight)
+        if any(number in numbers and any(_names(terms, label) for label in named.labels) for terms, numbers in lines):
+            met_weight += weight
+    return met_weight / told
+
+
+def _names(terms: frozenset[str], label: frozenset[str]) -> bool:
+    return len(label & terms) >= 0.6 * len(label)
+
+
+def _derived(index: FigureIndex, figure: int, query: Query, answer: Number) -> float:
+    """Return the nats, never negative, by which the figure's numbers explain the answer."""
+    question = unified(query.question)
+    asked = _DECIMALS_ASKED.search(question)
+    decimals = answer.decimals
+    if asked:
+        count = (asked["zh"] or asked["en"]).lower()
+        decimals = max(decimals, _COUNTS.get(count, 0) or int(count))
+    found = surprise(
+        index.values[figure],
+        float(answer.value),
+        decimals,
+        operations_asked(question),
+        unsigned=sign_is_open(question),
+    )
+    return found - MISS
 
 
 def _spelled_out(title: frozenset[str], words: Sequence[str]) -> float:
@@ -173,7 +212,7 @@ def named_in(query: Query) -> Named:
     single = None if parse_period(query.answer) else parse_number(query.answer)
     if query.numbers:
         numbers = _keys(query.numbers)
-    elif single is None:
+    elif single is None and not query.labels:
         numbers = _keys([query.answer])
     else:
         numbers = ()

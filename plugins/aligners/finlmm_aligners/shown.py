@@ -12,7 +12,7 @@ from finlmm_aligners.wording import shown_terms
 from finlmm_core.domain import Figure
 from finlmm_core.quantities import find_periods, normalise_characters
 
-_NUMBER = re.compile(r"(?<![\d.,])\d[\d,]*(?:\.\d+)?|(?<![\d.,])\.\d+")
+_NUMBER = re.compile(r"(?<![\d.,])(?<![A-Za-z]-)\d[\d,]*(?:\.\d+)?|(?<![\d.,])\.\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 #: Digits that OCR takes for one another, and letters that it reads for digits.
 _CONFUSED = str.maketrans({"8": "3", "6": "5", "9": "4", "7": "1"})
