@@ -346,8 +346,15 @@ class Judge:
             return str(error)
         answer = pair.answer
         if answer.unit == "label":
-            chosen = pair.evidence[int(exact) - 1].labels
-            named = {_letters(text) for text in chosen} | {_letters(f"{chosen[0]} {chosen[-1]}")}
+            rows = list(dict.fromkeys(item.labels[0] for item in pair.evidence))
+            places = [item.labels[:1] + item.labels[2:] for item in pair.evidence] if len(rows) > 1 else None
+            # The program counts rows, or where there is but one row, the columns.
+            chosen = (
+                next(place for place in places if place[0] == rows[int(exact) - 1])
+                if places
+                else (pair.evidence[int(exact) - 1].labels[1],)
+            )
+            named = {_letters(chosen[0]), _letters(f"{chosen[0]} {chosen[-1]}")}
             periods = {period.key for text in chosen for period in find_periods(text)}
             right = _letters(answer.text) in named or any(p.key in periods for p in find_periods(answer.text))
             return "" if right else f"truth says {chosen}"
@@ -371,7 +378,8 @@ class Judge:
         found = []
         for i, row in enumerate(table.rows):
             section = _letters(table.row_groups[i])
-            label = re.sub(r"\s*[(（]\d[)）]$", "", row[0])  # a footnote's number is no part of the name
+            # A footnote's number and a unit are no part of the name.
+            label = re.sub(r"\s*[(（](\d|[^()（）]*[元股人%][^()（）]*)[)）]$", "", re.sub(r"\s*\(\d\)$", "", row[0]))
             names = {_letters(label), _letters(row[0]), _letters(f"{label} ({table.row_groups[i]})")}
             for j in range(1, len(row)):
                 heading = _letters(table.header[j])

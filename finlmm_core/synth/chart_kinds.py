@@ -137,7 +137,8 @@ def _bars(axes: Any, painter: Painter) -> None:
     wide = 0.62 if count == 1 else 0.8 / count
     flat = [value for row in spec.values for value in row]
     _room(axes, spec, min(flat), max(flat))
-    crowded = len(spec.categories) * count > 12 or (count > 1 and max(len(number(v, spec)) for v in flat) > 6)
+    slot = axes.get_position().width * axes.figure.get_figwidth() * 72 / (len(spec.categories) + 0.2)
+    crowded = longest([number(value, spec) for value in flat], look) * 0.93 > slot * wide * 1.25
     painter.labelled = look.labels and not crowded
     offset = 0.02 * (axes.get_ylim()[1] - axes.get_ylim()[0])
     for index, row in enumerate(spec.values):

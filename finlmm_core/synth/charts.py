@@ -14,6 +14,7 @@ from typing import Any
 from finlmm_core.domain import Box
 from finlmm_core.synth.chart_kinds import ChartLook, ChartSpec, Painter, axes_chart, longest, number, pie
 from finlmm_core.synth.fonts import FontFamily
+from finlmm_core.synth.table_plan import wrap
 from finlmm_core.synth.truth import TruthSeries
 
 Palette = Sequence[str]
@@ -42,18 +43,14 @@ def draw_chart(
     painter = Painter(spec, look, raster, title)
     line = look.size * 1.55
     top = height - 4.0
+    for part in wrap(title, look.family.bold, look.size * 1.2, width * 0.92):
+        centred = look.legend == "top"
+        artist = figure.text(0.5 if centred else 0.02, (top - line * 0.75) / height, part)
+        artist.set_horizontalalignment("center" if centred else "left")
+        painter.text(artist, 1.15, True)
+        top -= line * 1.1
     if title:
-        painter.text(
-            figure.text(
-                0.02 if look.legend != "top" else 0.5,
-                (top - line * 0.75) / height,
-                title,
-                ha="left" if look.legend != "top" else "center",
-            ),
-            1.15,
-            True,
-        )
-        top -= line * 1.35
+        top -= line * 0.25
     if spec.unit and spec.kind not in ("pie", "donut"):
         painter.text(figure.text(0.02, (top - line * 0.7) / height, spec.unit), 0.92)
         top -= line * 1.2
@@ -64,6 +61,9 @@ def draw_chart(
     if spec.kind == "waterfall":
         legend_names = []
     legend_at = look.legend if spec.kind not in ("pie", "donut") else "right"
+    beside = right - longest(legend_names, look) - 60 if legend_names else right
+    if legend_at == "right" and spec.kind not in ("pie", "donut") and beside < 0.6 * width:
+        legend_at = "bottom"  # the plot needs the room
     if legend_names:
         rows = len(_legend_rows(legend_names, look, width))
         if legend_at == "bottom":

@@ -103,7 +103,8 @@ def _plan(count: int, seed: int, chinese: float) -> list[_Plan]:
     rng = random.Random(f"plan {seed}")
     plans: list[_Plan] = []
     key = chinese_reports = 0
-    names: set[str] = set()
+    names: dict[str, set[str]] = {"en": set(), "zh": set()}
+    slugs: set[str] = set()
     while len(plans) < count:
         years = rng.choice([1, 2, 2, 3])
         last = rng.randint(FIRST_YEAR + 3, LAST_YEAR)
@@ -113,9 +114,11 @@ def _plan(count: int, seed: int, chinese: float) -> list[_Plan]:
             key += 1
             first = company.slug.split("_")[0]
             # One name, one company, until all names are taken.
-            if first not in names or (len(names) >= len(phrases.names) // 2 and company.slug not in names):
+            used_up = len(names[language]) >= 0.8 * len(phrases.names)
+            if company.slug not in slugs and (used_up or first not in names[language]):
                 break
-        names.update((first, company.slug))
+        names[language].add(first)
+        slugs.add(company.slug)
         chinese_reports += years if language == "zh" else 0
         plans.extend(_Plan(company, last - back, phrases, sector, units) for back in range(years))
     return plans[:count]
