@@ -52,26 +52,58 @@ def _words_of_line(line: OcrLine, grey: NDArray[np.uint8], points: float) -> lis
     if x1 - x0 < 2 or y1 - y0 < 2:
         return []
     upright = y1 - y0 < 1.5 * (x1 - x0) or len(line.text) <= 2
-    ink = _ink(grey[y0:y1, x0:x1])
-    rows = np.flatnonzero(ink.sum(axis=1) >= max(1, 0.002 * ink.shape[1]))
-    top, bottom = (y0 + int(rows[0]), y0 + int(rows[-1]) + 1) if rows.size else (y0, y1)
-    profile = (ink.sum(axis=0) if upright else ink.sum(axis=1)) > 0
-    size, above, below = _font(line.text, (bottom - top) if upright else (x1 - x0))
+    crop = grey[y0:y1, x0:x1]
+    ink = _ink(crop if upright else crop.T)  # of a line that runs down the page, turned
+    low, high = _extent(ink.sum(axis=1))
+    top, bottom = y0 + low, y0 + high
+    profile = ink[low:high].sum(axis=0) > 0
+    size, above, below = _font(line.text, high - low)
     words = []
     for part, (start, end) in zip(parts, _spans(parts, profile, size), strict=True):
         if upright:
-            left, high, right, low = x0 + start, top - above, x0 + end, bottom + below
+            sides = x0 + start, top - above, x0 + end, bottom + below
         else:
-            left, high, right, low = x0, y0 + start, x1, y0 + end
-        left, high, right, low = (round(value * points, 2) for value in (left, high, right, low))
-        words.append(Word(part, left, high, right, low, round(size * points, 2), upright=upright))
+            sides = float(x0), y0 + start, float(x1), y0 + end
+        left, upper, right, lower = (round(side * points, 2) for side in sides)
+        words.append(Word(part, left, upper, right, lower, round(size * points, 2), upright=upright))
     return words
 
 
 def _ink(crop: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Pixels that differ from the paper, dark on light or light on dark; paper is what the crop's rim mostly shows."""
-    rim = np.concatenate([crop[0], crop[-1], crop[:, 0], crop[:, -1]])
-    return np.abs(crop.astype(np.int16) - int(np.median(rim))) > INK_CONTRAST
+    """Pixels that differ from the paper of their row, dark on light or light on dark.
+
+    The paper of a row is what at least a fifth of it shows on the far side from the ink: so bands of shading begin and
+    end without leaving ink, and a rule under the whole line is paper too.
+    """
+    core = crop[int(0.2 * len(crop)) : max(int(0.8 * len(crop)), 1)]
+    low, middle, high = np.percentile(core, (4, 50, 96))
+    signed = crop.astype(np.int16)
+    if middle - low >= high - middle:
+        return np.percentile(signed, 80, axis=1)[:, None] - signed > INK_CONTRAST
+    return signed - np.percentile(signed, 20, axis=1)[:, None] > INK_CONTRAST
+
+
+def _extent(counts: NDArray[np.int64]) -> tuple[int, int]:
+    """Return where the letters begin and end across the line, from the ink of its rows.
+
+    Engines pad their boxes, so that those of close lines reach into each other: letters stand in the middle, and what
+    lies beyond an empty row towards the rim is the next line's.
+    """
+    height = counts.size
+    middle = counts[int(0.35 * height) : max(int(0.65 * height), int(0.35 * height) + 1)]
+    least = max(1.0, 0.06 * float(np.median(middle)))
+    inked = counts >= least
+    start = end = height // 2
+    gap = max(1, round(0.06 * height))  # between an i and its dot
+    limit = max(1, round(0.06 * height))
+    low = start
+    while low > limit and inked[max(limit, low - gap - 1) : low].any():
+        low -= 1
+    high = end
+    while high < height - limit and inked[high : high + gap + 1].any():
+        high += 1
+    rows = np.flatnonzero(inked[low:high])
+    return (low + int(rows[0]), low + int(rows[-1]) + 1) if rows.size else (0, height)
 
 
 def _font(text: str, ink_height: float) -> tuple[float, float, float]:
