@@ -111,19 +111,19 @@ class OcrAligner(Aligner):
             parts = {part: scores.get(figure, 0.0) for part, scores in sums.items()}
             parts["title"] = options.title * _spelled_out(index.titles[figure], named.words)
             shown = _shown_of(found_numbers, named.numbers, figure)
-            if known and shown < options.least_shown:
+            if known and shown is not None and shown < options.least_shown:
                 continue
             if known and not any(self._shows_label(index, figure, label) for label in named.labels or [frozenset()]):
                 continue
             if len(named.numbers) > 1:
-                parts["all_numbers"] = options.all_numbers * shown**2
+                parts["all_numbers"] = options.all_numbers * (shown or 0.0) ** 2
             if named.labels:
                 parts["row"] = options.row * _on_named_lines(index, figure, named)
             if named.computed is not None:
                 parts["derived"] = options.derived * _derived(index, figure, query, named.computed)
             evidence = sum(parts.values())
             if known:  # without the evidence's numbers the rest is no more than the same subject
-                evidence *= 0.4 + 0.6 * shown
+                evidence *= 0.6 if shown is None else 0.4 + 0.6 * shown
             ranked.append((evidence, figure, parts))
         ranked.sort(key=lambda one: (-one[0], one[1]))
         return [
@@ -141,15 +141,14 @@ class OcrAligner(Aligner):
         return found >= self.options.least_label * len(label)
 
 
-def _shown_of(found: Sequence[tuple[float, dict[int, float]]], numbers: Sequence[str], figure: int) -> float:
+def _shown_of(found: Sequence[tuple[float, dict[int, float]]], numbers: Sequence[str], figure: int) -> float | None:
     """Return how much of the evidence's numbers a figure shows, 0 to 1, each by what it tells.
 
-    Where all of them together are a digit or two, nearly any figure shows them and nothing can be held against one:
-    then it is 1.
+    None where there are none, or together no more than a digit that nearly any figure shows.
     """
     weights = [number_weight(number) for number in numbers]
     if sum(weights) < 0.5:
-        return 1.0
+        return None
     shown = sum(weight * scores.get(figure, 0.0) for weight, (_, scores) in zip(weights, found, strict=True))
     return shown / sum(weights)
 
