@@ -43,12 +43,43 @@ def is_white(colour: int | None) -> bool:
     )
 
 
+def backgrounds(page: PagePrimitives) -> list[Shape]:
+    """Return the large painted rectangles of a page: what has their colour and lies in them is not seen."""
+    least = 0.04 * page.width * page.height
+    return [
+        shape
+        for shape in page.shapes
+        if shape.fill is not None
+        and not shape.curved
+        and shape.segments in (4, 5)
+        and (shape[2] - shape[0]) * (shape[3] - shape[1]) > least
+    ]
+
+
+def is_unseen(shape: Shape, grounds: Sequence[Shape]) -> bool:
+    """Tell whether a shape has the colour of the paper or of the background that it lies on, and no outline."""
+    if shape.stroke is not None:
+        return False
+    if is_white(shape.fill):
+        return True
+    return any(
+        ground is not shape
+        and ground.fill == shape.fill
+        and ground[0] <= shape[0] + 1
+        and ground[1] <= shape[1] + 1
+        and ground[2] >= shape[2] - 1
+        and ground[3] >= shape[3] - 1
+        for ground in grounds
+    )
+
+
 def find_marks(page: PagePrimitives) -> list[Mark]:
     """Return the marks of a page; [] at once for pages whose paths are rules and boxes only."""
     width, height = page.width, page.height
     most_area = 0.35 * width * height
     bars: list[int] = []
     marks: list[Mark] = []
+    grounds = backgrounds(page)
     wedges: list[int] = []
     lines: list[int] = []
     rules: list[Box] = []
@@ -58,7 +89,7 @@ def find_marks(page: PagePrimitives) -> list[Mark]:
             continue
         if (w <= THIN or h <= THIN) and max(w, h) > 20.0 and shape.segments <= 5:
             rules.append(shape.box)
-        filled = not is_white(shape.fill)
+        filled = not is_white(shape.fill) and not (shape.curved and is_unseen(shape, grounds))
         if filled and shape.segments in (4, 5) and not shape.curved:
             if (w >= 3.0 and h >= 0.4) or (h >= 3.0 and w >= 0.4):
                 bars.append(index)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from finlmm_core.domain import Box
-from finlmm_parsers.chart_marks import THIN, Mark, find_marks, is_white
+from finlmm_parsers.chart_marks import THIN, Mark, backgrounds, find_marks, is_unseen, is_white
 from finlmm_parsers.layout.captions import is_source_note, numbered_caption
 from finlmm_parsers.layout.text import is_cjk
 from finlmm_parsers.layout.types import FigureRegion, Line, TableRegion
@@ -29,6 +29,8 @@ class _Seed:
     core: Box
     frame: Box | None = None
     lines: list[int] = field(default_factory=list)
+    label_size: float = 0.0  # usual font size of its labels, points
+    ceiling: float = 0.0  # how far up its neighbours in a row of panels reach, so it may too
 
 
 def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[TableRegion]) -> list[FigureRegion]:
@@ -48,7 +50,7 @@ def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[Ta
     if not marks:
         return []
     frames = _frames(page, lines, prose)
-    seeds = _seeds(page, marks, frames)
+    seeds = _seeds(page, marks, frames, lines)
     blocked = [table.box for table in tables if not any(_holds_marks(table.box, seed) for seed in seeds)]
     for seed in seeds:
         seed.box = _with_shapes(page, seed, seeds, blocked)
@@ -59,6 +61,7 @@ def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[Ta
         for seed in seeds:
             seed.box = _with_shapes(page, seed, seeds, blocked)
             seed.box = _with_title_rule(page, seed, lines)
+        _level_panels(seeds)
     for seed in seeds:
         _add_title(page, seed, seeds, lines, prose, blocked)
     found = []
@@ -82,9 +85,7 @@ def prose_lines(lines: Sequence[Line]) -> list[bool]:
     """Tell for each line whether it is running text: seven words or more, or the end of a paragraph of such lines."""
     prose = []
     for line in lines:
-        letters = sum(1 for character in line.text if character.isalpha())
-        worded = line.upright and letters >= 0.6 * len(line.text.replace(" ", ""))
-        prose.append(worded and text_length(line.text) >= 7 and not _is_legend(line))
+        prose.append(line.upright and text_length(line.text) >= 7 and _is_worded(line) and not _is_legend(line))
     by_top = sorted(range(len(lines)), key=lambda index: lines[index].y0)
     for position, index in enumerate(by_top):
         if not prose[index]:
@@ -96,9 +97,47 @@ def prose_lines(lines: Sequence[Line]) -> list[bool]:
                 break
             below = abs(other.x0 - line.x0) < 1.5 * line.size and other.y0 > line.y0 + 2
             alike = abs(other.size - line.size) < 0.6 and other.bold == line.bold
-            if below and alike and not _DIGIT.match(other.text):
+            if below and alike and _is_worded(other):
                 prose[other_index] = True
+    _mark_narrow_columns(lines, by_top, prose)
     return prose
+
+
+def _is_worded(line: Line) -> bool:
+    """Tell whether a line is mostly letters."""
+    letters = sum(1 for character in line.text if character.isalpha())
+    return letters >= 0.6 * len(line.text.replace(" ", ""))
+
+
+def _mark_narrow_columns(lines: Sequence[Line], by_top: Sequence[int], prose: list[bool]) -> None:
+    """Mark paragraphs in columns too narrow for seven words: five lines or more, set flush left, four words each."""
+    stacks: list[list[int]] = []
+    for index in by_top:
+        line = lines[index]
+        if not line.upright:
+            continue
+        for stack in stacks:
+            last = lines[stack[-1]]
+            step = line.y0 - last.y1
+            if (
+                abs(line.x0 - last.x0) < 3.0
+                and abs(line.size - last.size) < 0.6
+                and -0.5 * line.size < step < line.size
+            ):
+                stack.append(index)
+                break
+        else:
+            stacks.append([index])
+    for stack in stacks:
+        if len(stack) < 5:
+            continue
+        words = sum(text_length(lines[index].text) for index in stack)
+        widths = sorted(lines[index].x1 - lines[index].x0 for index in stack)
+        if widths[len(widths) // 2] < max(8.0 * lines[stack[0]].size, 0.7 * widths[-1]):
+            continue
+        if words >= 3.5 * len(stack) and sum(_is_worded(lines[index]) for index in stack) > 0.7 * len(stack):
+            for index in stack:
+                prose[index] = True
 
 
 def _is_cells(mark: Mark, page: PagePrimitives, lines: Sequence[Line]) -> bool:
@@ -162,7 +201,9 @@ def _frame_of(box: Box, frames: Sequence[tuple[Box, bool]], others: Sequence[Box
 # ----------------------------------------------------------------------------------------------------------- seeds
 
 
-def _seeds(page: PagePrimitives, marks: Sequence[Mark], frames: Sequence[tuple[Box, bool]]) -> list[_Seed]:
+def _seeds(
+    page: PagePrimitives, marks: Sequence[Mark], frames: Sequence[tuple[Box, bool]], lines: Sequence[Line]
+) -> list[_Seed]:
     """Put marks together that overlap, stand on one axis, or stand in one white chart area."""
     parent = list(range(len(marks)))
 
@@ -205,6 +246,9 @@ def _seeds(page: PagePrimitives, marks: Sequence[Mark], frames: Sequence[tuple[B
         seeds.append(_Seed(group, box, box))
     for seed in seeds:
         seed.frame = _frame_of(seed.box, frames, [other.box for other in seeds if other is not seed])
+        inside = sorted(line.size for line in lines if seed.box.covers(line.box) > 0.5)
+        seed.label_size = inside[len(inside) // 2] if inside else 0.0
+        seed.ceiling = seed.box.y0
     seeds.sort(key=lambda seed: (seed.box.y0, seed.box.x0))
     return seeds
 
@@ -241,13 +285,14 @@ def _with_shapes(page: PagePrimitives, seed: _Seed, seeds: Sequence[_Seed], bloc
     others = [other.core for other in seeds if other is not seed]
     limit_width = max(1.5 * seed.core.width, seed.core.width + 60)
     limit_height = max(1.5 * seed.core.height, seed.core.height + 60)
+    grounds = backgrounds(page)
     for _ in range(3):
         before = box
         near = box.grown(6.0)
         for shape in page.shapes:
             if shape[0] > near.x1 or shape[2] < near.x0 or shape[1] > near.y1 or shape[3] < near.y0:
                 continue
-            if is_white(shape.fill) and shape.stroke is None:
+            if is_unseen(shape, grounds):
                 continue
             w, h = shape[2] - shape[0], shape[3] - shape[1]
             if w > limit_width or h > limit_height:
@@ -294,7 +339,12 @@ def _grow_over_text(
             if numbered_caption(line.text) or is_source_note(line.text) or (prose[index] and not line.bold):
                 continue
             own = _distance(seed.box, box)
-            if own > 150 or any(_distance(other, box) < own for other in others):
+            middle = (box.x0 + box.x1) / 2
+            if seed.core.x0 - 6 <= middle <= seed.core.x1 + 6:  # over or under it: panels beside it have no claim
+                rivals = [other for other in others if other.x0 <= middle <= other.x1]
+            else:
+                rivals = others
+            if own > 150 or any(_distance(rival, box) < own for rival in rivals):
                 continue
             if seed.frame is not None and seed.frame.grown(2.0).covers(box) < 0.7:
                 continue
@@ -304,11 +354,11 @@ def _grow_over_text(
         for shape in page.shapes
         if shape[3] - shape[1] <= THIN + 0.5 and shape[2] - shape[0] > 1.35 * seed.box.width
     ]
-    rows: dict[int, int] = {}  # how many labels stand in a row under the chart
+    rows: dict[int, list[Line]] = {}  # labels that stand in one row under the chart
     for index in candidates:
         line = lines[index]
         if line.x0 >= seed.core.x0 - 0.1 * seed.core.width and line.x1 <= seed.core.x1 + 0.1 * seed.core.width:
-            rows[line.row] = rows.get(line.row, 0) + len(line.words)
+            rows.setdefault(line.row, []).append(line)
     taken: set[int] = set()
     for _ in range(6):
         before = seed.box
@@ -316,7 +366,7 @@ def _grow_over_text(
             if index in taken:
                 continue
             line = lines[index]
-            if not _belongs(seed, line, prose[index], reach, rows.get(line.row, 0)):
+            if not _belongs(seed, line, prose[index], reach, rows.get(line.row, [])):
                 continue
             if _rule_between(rules, seed.box, line):
                 continue
@@ -330,7 +380,18 @@ def _grow_over_text(
     seed.lines = sorted(taken)
 
 
-def _belongs(seed: _Seed, line: Line, running: bool, reach: float, in_row: int) -> bool:
+def _level_panels(seeds: Sequence[_Seed]) -> None:
+    """Let panels that stand on one level reach up as far as the highest of them: titles stand in one row."""
+    for seed in seeds:
+        mates = [
+            other.box.y0
+            for other in seeds
+            if abs(other.core.y1 - seed.core.y1) < 6.0 and other.core.overlap(seed.core) == 0.0
+        ]
+        seed.ceiling = min(mates, default=seed.box.y0)
+
+
+def _belongs(seed: _Seed, line: Line, running: bool, reach: float, row: Sequence[Line]) -> bool:
     """Tell whether a line is a label, a legend or a title of the chart, by where it stands.
 
     Args:
@@ -338,7 +399,7 @@ def _belongs(seed: _Seed, line: Line, running: bool, reach: float, in_row: int) 
         line: the line.
         running: whether it is running text.
         reach: how far the chart reaches now, 1 for all the way.
-        in_row: words of the line's row within the chart's width; category labels come in rows.
+        row: the lines of its row within the chart's width; category labels come in rows.
     """
     box, core = seed.box, seed.core
     text = line.box
@@ -353,11 +414,20 @@ def _belongs(seed: _Seed, line: Line, running: bool, reach: float, in_row: int) 
     within = text.x0 >= box.x0 - slack and text.x1 <= box.x1 + slack
     legend = _is_legend(line)
     if below > -0.5 * size and within:
+        if running or (seed.label_size and size > 1.3 * seed.label_size):
+            return False
+        in_row = sum(len(other.words) for other in row)
+        whole = Box.around([text, *(other.box for other in row)])
+        off_centre = abs(whole.x0 + whole.x1 - core.x0 - core.x1) / 2
+        if not legend and off_centre > 0.2 * core.width and below > 0:
+            return False  # a note or a heading under the chart, not category labels or an axis title
         far = 3.6 if in_row >= 3 or legend else 1.7
-        return not running and below <= far * size * reach and text.y1 <= core.y1 + max(70.0, 0.5 * core.height)
+        return below <= far * size * reach and text.y1 <= core.y1 + max(70.0, 0.5 * core.height)
     if above > -0.5 * size and within:
         if running and not line.bold:
             return False
+        if text.y0 >= seed.ceiling - 2.0 and seed.ceiling < core.y0 - 20.0:
+            return True
         far = 10.0 * size + 0.5 * core.height if legend else 1.8 * size
         return above <= far * reach and text.y0 >= core.y0 - max(120.0, 1.0 * core.height)
     if beside > -0.5 * size and text.y0 >= box.y0 - size and text.y1 <= box.y1 + size:
@@ -383,7 +453,8 @@ def _with_title_rule(page: PagePrimitives, seed: _Seed, lines: Sequence[Line]) -
         slack = 0.12 * box.width
         if abs(shape[0] - box.x0) > slack or abs(shape[2] - box.x1) > slack:
             continue
-        if box.y0 - shape[3] < 0.6 * core.height + 30 and (best is None or shape[1] > best.y0):
+        reach = max(0.6 * core.height + 30, box.y0 - seed.ceiling + 15 if seed.ceiling else 0.0)
+        if box.y0 - shape[3] < reach and (best is None or shape[1] > best.y0):
             best = shape.box
     if best is None:
         return box
@@ -425,17 +496,21 @@ def _add_title(
             break
         if numbered_caption(line.text) or is_source_note(line.text):
             break
-        if any(
+        centred = abs(line.x0 + line.x1 - left - right) < 0.12 * (right - left)
+        if not centred and any(
             rule[1] >= line.y1 - 2 and rule[3] <= top + 2 and rule[0] < line.x1 and rule[2] > line.x0 for rule in rules
         ):
-            break
+            break  # a heading over a rule; a title that is centred on the chart may have a rule under it
         if any(box.covers(line.box) > 0.3 for box in (*others, *blocked)):
             break
         stack.append(line)
         top = min(top, line.y0)
     last = max((place for place, line in enumerate(stack) if line.bold), default=-1)
-    if last < 0 and stack and text_length(stack[0].text) <= 9 and not prose[lines.index(stack[0])]:
-        last = 0
+    if last < 0 and stack:
+        centred = abs(stack[0].x0 + stack[0].x1 - left - right) < 0.12 * (right - left)
+        words = text_length(stack[0].text)
+        if (words <= 9 and not prose[lines.index(stack[0])]) or (words <= 14 and centred):
+            last = 0
         if len(stack) > 1 and not stack[0].bold and abs(stack[1].size - stack[0].size) < 0.3:
             last = -1  # the last line of a paragraph
     running = sum(1 for line in stack[: last + 1] if not line.bold)
