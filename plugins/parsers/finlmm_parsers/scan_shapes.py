@@ -85,8 +85,8 @@ def _without_text(
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Wipe each word off with the colour around it, so that letters are no shapes and cut no bars in two.
 
-    A word across a bar's edge keeps the edge: columns whose colours above and below agree get that colour. Return the
-    wiped picture and where it was wiped.
+    Row by row where both sides of the word agree, so that bands and rules go on behind it; else column by column where
+    above and below agree, so that the edge of a bar does. Return the wiped picture and where it was wiped.
     """
     wiped = pixels.copy()
     height, width = pixels.shape[:2]
@@ -98,14 +98,20 @@ def _without_text(
         if x1 - x0 >= 2 and y1 - y0 >= 2:
             spans.append((x0, y0, x1, y1))
             text[y0:y1, x0:x1] = True
+    columns = np.arange(width, dtype=np.int32)
+    before = np.maximum.accumulate(np.where(text, 0, columns), axis=1)  # nearest column to the left without text
+    after = np.minimum.accumulate(np.where(text, width - 1, columns)[:, ::-1], axis=1)[:, ::-1]
     for x0, y0, x1, y1 in spans:
-        up, down, left, right = max(0, y0 - 1), min(height - 1, y1), max(0, x0 - 1), min(width - 1, x1)
-        above, below = pixels[up, x0:x1].astype(np.int16), pixels[down, x0:x1].astype(np.int16)
-        rim = np.concatenate([above, below, pixels[y0:y1, left], pixels[y0:y1, right]])
-        clear = ~np.concatenate([text[up, x0:x1], text[down, x0:x1], text[y0:y1, left], text[y0:y1, right]])
-        usual = np.median(rim[clear] if clear.any() else rim, axis=0)
+        rows = np.arange(y0, y1)
+        left = pixels[rows, before[rows, x0]].astype(np.int16)
+        right = pixels[rows, after[rows, x1 - 1]].astype(np.int16)
+        if (np.abs(left - right).max(axis=1) < COLOUR_STEP).mean() > 0.8:
+            wiped[y0:y1, x0:x1] = ((left + right) // 2).astype(np.uint8)[:, None]
+            continue
+        above = pixels[max(0, y0 - 1), x0:x1].astype(np.int16)
+        below = pixels[min(height - 1, y1), x0:x1].astype(np.int16)
+        usual = np.median(np.concatenate([above, below, left, right]), axis=0)
         agree = np.abs(above - below).max(axis=1) < COLOUR_STEP
-        agree &= ~text[up, x0:x1] & ~text[down, x0:x1]
         wiped[y0:y1, x0:x1] = np.where(agree[:, None], above, usual).astype(np.uint8)[None]
     return wiped, text
 
