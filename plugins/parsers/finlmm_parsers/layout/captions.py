@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from finlmm_core.domain import Box, FigureKind
@@ -208,8 +209,7 @@ def _title_above(
     """Return the heading-like lines right above a figure, nearest last; None where running text stands there."""
     members: list[int] = []
     top = box.y0
-    inside = sorted(line.size for line in lines if _inside(line, box))
-    largest = 1.4 * inside[len(inside) // 2] + 1.0 if inside and kind == "table" else 1e9
+    largest = _largest_title(box, kind, lines)
     for index in range(len(lines) - 1, -1, -1):
         line = lines[index]
         if line.y0 + line.y1 >= 2 * top or index in used:
@@ -217,7 +217,7 @@ def _title_above(
         if line.x1 < box.x0 or line.x0 > box.x1:
             continue
         size = line.size
-        reach = 2.8 * size if not members else 0.75 * size
+        reach = min(2.8 * size, 32.0) if not members else 0.75 * size
         if top - line.y1 > reach:
             if top - line.y1 > 40:
                 break
@@ -249,6 +249,24 @@ def _title_above(
     if sum(1 for c in text if c.isalpha()) < 3:
         return None
     return Caption(text, Box.around(lines[k].box for k in members).rounded())
+
+
+def _largest_title(box: Box, kind: FigureKind, lines: list[Line]) -> float:
+    """Return the font size over which a line above a figure is the heading of a section rather than its title.
+
+    On a page of running text that is a third over the text's size; on a slide the heading is the chart's title.
+    """
+    if kind == "table":
+        inside = sorted(line.size for line in lines if _inside(line, box))
+        return 1.4 * inside[len(inside) // 2] + 1.0 if inside else 1e9
+    outside: Counter[float] = Counter()
+    for line in lines:
+        if not _inside(line, box):
+            outside[line.size] += len(line.text)
+    if sum(outside.values()) < 600:
+        return 1e9
+    body = max(outside.items(), key=lambda item: (item[1], -item[0]))[0]
+    return 1.33 * body
 
 
 _LAST_SENTENCE = re.compile(r"^.*[a-z0-9)]\.\s+(?=[A-Z][^.]*:$)", re.DOTALL)

@@ -45,7 +45,7 @@ def is_number(text: str) -> bool:
         return False
     if len(text) > 24:
         return False
-    if any(c.isdigit() for c in text):
+    if any(c in "0123456789" for c in text):
         if "/" in text:
             return _FRACTION.match(text) is not None
         return _NUMBER.match(text) is not None
