@@ -32,11 +32,11 @@ _CHINESE_SCALE = "|".join(_CHINESE_SCALES)
 _PLURAL = re.compile(
     r"(?<![A-Za-z])(?<!\d )(?<!\d)(?P<word>thousand|million|billion|trillion)s(?![A-Za-z])|"
     r"(?<![A-Za-z])in[ ](?P<single>thousand|million|billion)(?![A-Za-z])|"
-    rf"(?:(?:{CURRENCY_BEFORE})|(?i:dollars?|euros?|pounds))[ ]?(?:in[ ])?(?P<beside>thousand|million|billion|mn|bn|mm|m|k|tn)(?![A-Za-z0-9])|"
+    rf"(?:(?:{CURRENCY_BEFORE})|(?i:dollars?|euros?|pounds))[ ]?(?:in[ ])?(?P<beside>thousand|million|billion|mn|bn|mm|b|m|k|tn)(?![A-Za-z0-9])|"
     r"[(][ ]?(?P<enclosed>thousand|million|billion)(?![A-Za-z])",
     re.IGNORECASE,
 )
-_ABBREVIATIONS = {"mn": 10**6, "mm": 10**6, "m": 10**6, "k": 10**3, "bn": 10**9, "tn": 10**12}
+_ABBREVIATIONS = {"mn": 10**6, "mm": 10**6, "m": 10**6, "k": 10**3, "b": 10**9, "bn": 10**9, "tn": 10**12}
 _ZEROS = re.compile(r"(?<![0-9,.])['`´]?000['`´]?s?(?![0-9])(?![,.]\d)")
 _CHINESE = re.compile(
     rf"(?P<before>人民币|人民幣|美元|港元|港币|港幣)?[ ]?(?P<scale>{_CHINESE_SCALE})?[ ]?(?P<currency>{_CHINESE_CURRENCIES})(?!/|大|年|件|素|旦)"

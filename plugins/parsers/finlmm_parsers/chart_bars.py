@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finlmm_core.domain import Box
-from finlmm_parsers.chart_labels import Chart, Label, Piece, find_legend, names_by_colour
+from finlmm_parsers.chart_labels import Chart, Label, Piece, find_legend, names_by_colour, same_colour
 from finlmm_parsers.chart_marks import is_white
 from finlmm_parsers.chart_texts import categories_below, categories_left, headings_above
 
@@ -93,14 +93,19 @@ def read_bars(chart: Chart) -> Reading | None:
     rectangles = _rectangles(chart)
     if len(rectangles) < 2 or len(chart.labels) < 3:
         return None
-    doubts: list[str] = []
+    doubts: list[tuple[int, str]] = []
     readings: list[Reading] = []
-    for upright in (True, False):
+    kinds = {label.percent for label in chart.labels}
+    # rates at a line over bars of amounts: what each kind says of the bars is looked at alone
+    choices = [chart] if len(kinds) == 1 else [chart, *(_only(chart, percent) for percent in sorted(kinds))]
+    for part, upright in itertools.product(choices, (True, False)):
+        if readings:
+            break
         for bars in _of_one_thickness(rectangles, upright):
             try:
-                reading = _read(chart, bars, upright)
+                reading = _read(part, bars, upright)
             except Unclear as doubt:
-                doubts.append(str(doubt))
+                doubts.append((len(bars), str(doubt)))
                 continue
             if reading is not None:
                 readings.append(reading)
@@ -109,8 +114,13 @@ def read_bars(chart: Chart) -> Reading | None:
     if readings:
         raise Unclear("bars of two kinds with values")
     if doubts:
-        raise Unclear(doubts[0])
+        raise Unclear(max(doubts)[1])
     return None
+
+
+def _only(chart: Chart, percent: bool) -> Chart:
+    """Return the chart with the values that are percentages, or those that are not, as its only labels."""
+    return replace(chart, labels=[label for label in chart.labels if label.percent == percent])
 
 
 def _rectangles(chart: Chart) -> list[tuple[Box, int]]:
@@ -223,7 +233,10 @@ def _place_labels(chart: Chart, panels: list[Panel], upright: bool) -> int:
     """
     beyond: dict[int, list[tuple[float, bool, Label]]] = {}
     owners: dict[int, Stack] = {}
+    aside = _column_aside(chart, panels) if not upright else set()
     for label in chart.labels:
+        if label.words[0] in aside:
+            continue
         best: tuple[float, Stack, int] | None = None
         at = label.x if upright else label.y
         low, high = (-label.box.y1, -label.box.y0) if upright else (label.box.x0, label.box.x1)
@@ -234,7 +247,9 @@ def _place_labels(chart: Chart, panels: list[Panel], upright: bool) -> int:
                 if abs(at - stack.centre) > 0.6 * thickness:
                     continue
                 rises, falls = stack.l1 > panel.base + EDGE, stack.l0 < panel.base - EDGE
-                if middle > stack.l1:
+                if min(high, stack.l1) - max(low, stack.l0) > 0.25 * (high - low):  # a small bar under a wide number
+                    gap, side = 0.0, 0
+                elif middle > stack.l1:
                     gap, side = max(0.0, low - stack.l1), 1
                     if not rises:
                         continue
@@ -263,6 +278,22 @@ def _place_labels(chart: Chart, panels: list[Panel], upright: bool) -> int:
                 placed += 1
         stack.labels.sort(key=lambda label: -label.y if upright else label.x)
     return placed
+
+
+def _column_aside(chart: Chart, panels: list[Panel]) -> set[int]:
+    """Return the first words of numbers that stand in a column of their own right of all lying bars."""
+    last = panels[-1]
+    right = max(stack.l1 for stack in last.stacks)
+    beyond = [label for label in chart.labels if label.box.x0 > right]
+    rows = [stack.centre for stack in last.stacks]
+    found: set[int] = set()
+    for label in beyond:
+        column = [other for other in beyond if abs(other.x - label.x) < 1.5]
+        heights = {min(range(len(rows)), key=lambda k: abs(rows[k] - other.y)) for other in column}
+        ends = {round(stack.l1 / 3.0) for stack in last.stacks}
+        if len(heights) == len(rows) and len(column) == len(rows) and len(ends) > 1 and len(rows) > 1:
+            found.add(label.words[0])
+    return found
 
 
 def _set_base(panel: Panel) -> bool:
@@ -390,34 +421,35 @@ def _named(
         raise Unclear("no category for each bar")
     categories, groups = found
     taken = used | {index for piece in categories for index in piece.words}
-    series: list[Piece | None] = []
     cells: list[list[Label | None]] = [[] for _ in centres]
-    columns: list[list[int]] = []
+    columns: list[list[int]] = []  # for each series the colours of its bars
     for clusters in rows:
-        colours: list[int] = []
-        single = all(len(cluster) == 1 and len(cluster[0].bars) == 1 for cluster in clusters)
-        if totals or single:
+        if totals or all(len(cluster) == 1 and len(cluster[0].bars) == 1 for cluster in clusters):
             for index, cluster in enumerate(clusters):
                 cells[index].append(values[id(cluster[0].bars[0])])
-            shades = {cluster[0].bars[0].colour for cluster in clusters}
-            columns.append(sorted(shades) if single else [])
-            continue
-        for cluster in clusters:
-            for stack in cluster:
-                for bar in stack.bars:
-                    if bar.colour not in colours:
-                        colours.append(bar.colour)
-        for index, cluster in enumerate(clusters):
-            own = {bar.colour: values[id(bar)] for stack in cluster for bar in stack.bars}
-            if len(own) != sum(len(stack.bars) for stack in cluster):
-                raise Unclear("two bars of one colour in a category")
-            if len(own) != len(colours):
-                raise Unclear("series that not all categories have")
-            cells[index] += [own[colour] for colour in colours]
-        columns += [[colour] for colour in colours]
+            columns.append([] if totals else sorted({cluster[0].bars[0].colour for cluster in clusters}))
+        else:
+            for index, cluster in enumerate(clusters):
+                bars = [bar for stack in cluster for bar in stack.bars]
+                cells[index] += [values[id(bar)] for bar in bars]
+            columns += _shades([[bar.colour for stack in cluster for bar in stack.bars] for cluster in clusters])
     series = _series_names(chart, panels, columns, plot, taken)
     used = taken | {index for piece in series if piece is not None for index in piece.words} | legend_words
     return Reading(categories, series, cells, groups, plot, used)
+
+
+def _shades(colours: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the colours that each series has over the categories, given the colours of each category in order.
+
+    Raises:
+        Unclear: categories of different series, or a colour in two series.
+    """
+    if len({len(row) for row in colours}) > 1:
+        raise Unclear("series that not all categories have")
+    result = [sorted({row[k] for row in colours}) for k in range(len(colours[0]))]
+    if len({colour for shades in result for colour in shades}) < sum(len(shades) for shades in result):
+        raise Unclear("one colour in two series")
+    return result
 
 
 def _middle(cluster: Sequence[Stack]) -> float:
@@ -432,19 +464,27 @@ def _series_names(
     Raises:
         Unclear: several columns and no name for each of them.
     """
+    entries, _ = find_legend(chart)
     if len(columns) == 1:
         shades = columns[0]
         if len(shades) == 1:
             names = names_by_colour(chart, shades, taken)
             return [names[shades[0]] if names else None]
-        entries, _ = find_legend(chart)
-        if len(entries) > 1:
+        if shades and len(entries) > 1:
             raise Unclear("colours of a legend within one series")
         return [None]
     if all(len(shades) == 1 for shades in columns) and len({shades[0] for shades in columns}) == len(columns):
         names = names_by_colour(chart, [shades[0] for shades in columns], taken)
         if names is not None:
             return [names[shades[0]] for shades in columns]
+    elif all(columns):
+        # bars of past years are often paler; the legend then names one shade of each series
+        named = []
+        for shades in columns:
+            fitting = {piece.text: piece for colour, piece in entries if any(same_colour(colour, s) for s in shades)}
+            named += [piece for piece in fitting.values() if len(fitting) == 1]
+        if len({piece.text for piece in named}) == len(columns):
+            return list(named)
     if len(panels) == len(columns):
         bases = [(panel.base, max(stack.l1 for stack in panel.stacks)) for panel in panels]
         headings = headings_above(chart, plot, bases, taken)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from finlmm_core.domain import Box
 from finlmm_core.quantities import Units, parse_period, parse_units
 from finlmm_parsers.chart_bars import Reading, Unclear, read_bars
-from finlmm_parsers.chart_labels import Chart, ChartPixels, Label, Piece, open_chart
+from finlmm_parsers.chart_labels import Chart, ChartPixels, Label, Piece, goes_on, is_unit, open_chart
+from finlmm_parsers.chart_pies import read_pie
 from finlmm_parsers.layout.text import join_lines
 from finlmm_parsers.layout.types import Line
 from finlmm_parsers.primitives import PagePrimitives
@@ -22,6 +23,12 @@ from finlmm_parsers.primitives import PagePrimitives
 #: More words than this are no chart's.
 _MOST_WORDS = 600
 _NUMBERED = re.compile(r"\A(?:figure|fig\.?|chart|exhibit|graph|图表|图)\s*\d+[\d.\-–]*\s*[:：.、]?\s*", re.IGNORECASE)
+_NOTE_MARK = re.compile(r"(?<=[\w)）%])\s?[*†‡§]{1,3}\Z|(?<=[a-z]{3})\d\Z")
+_REMARK = re.compile(r"\s*[(（][^()（）]{24,}[)）]\Z")
+_UNIT_AT_END = re.compile(
+    r"\s*(?:[(（][^()（）]*(?:[$€£¥%元]|in |million|billion|thousand)[^()（）]*[)）]"
+    r"|[$€£¥]\s?(?:B|M|K|bn|mn|billions?|millions?))\Z"
+)
 
 
 @dataclass(slots=True)
@@ -56,31 +63,35 @@ def read_chart(
     chart = open_chart(page, lines, box, pixels, caption)
     if len(chart.labels) < 3 or len(chart.words) > _MOST_WORDS:
         return None
-    try:
-        reading = read_bars(chart)
-    except Unclear as doubt:
-        return str(doubt)
-    if reading is None:
-        return None
-    try:
-        return _as_table(chart, reading)
-    except Unclear as doubt:
-        return str(doubt)
+    doubts: list[str] = []
+    for read in (read_bars, read_pie):
+        try:
+            reading = read(chart)
+            if reading is not None:
+                return _as_table(chart, reading)
+        except Unclear as doubt:
+            doubts.append(str(doubt))
+    return doubts[-1] if doubts else None
 
 
 def _as_table(chart: Chart, reading: Reading) -> ChartValues:
-    title, notes = _title(chart, reading)
+    title, subtitle, notes = _title(chart, reading)
     names = [piece.text if piece is not None else "" for piece in reading.series]
     boxes: list[Box | None] = [piece.box if piece is not None else None for piece in reading.series]
-    categories = [piece.text for piece in reading.categories]
+    categories = [_plain(piece.text) for piece in reading.categories]
     if len(names) == 1 and not names[0]:
-        names = [_series_name(title, notes)]
-    if not all(names) or not title:
+        names = [subtitle or title]
+    elif len(names) > 1 and not title:
+        raise Unclear("no title")
+    if not all(names):
         raise Unclear("no name for the values")
     keys = list(zip(reading.groups or [""] * len(categories), categories, strict=True))
     if len(set(keys)) < len(keys):
         raise Unclear("two categories of one name")
-    units = _units(chart, title, notes, names, reading)
+    units = _units([title, subtitle, *notes, *names], reading)
+    names = [_series_name(name) for name in names]
+    if len(set(names)) < len(names):
+        raise Unclear("two series of one name")
     labels: list[list[Label | None]] = reading.cells
     periods = [parse_period(text) for text in categories]
     across = all(period is not None for period in periods) and not all(parse_period(name) for name in names)
@@ -142,8 +153,12 @@ def _table(
 # ---------------------------------------------------------------------------------------------------- title, units
 
 
-def _title(chart: Chart, reading: Reading) -> tuple[str, list[str]]:
-    """Return what names the chart and what else stands above its plot (subtitle, unit of the axis)."""
+def _title(chart: Chart, reading: Reading) -> tuple[str, str, list[str]]:
+    """Return the chart's title, what stands right above its plot, and whatever else is written above the plot.
+
+    The caption is the title where there is one; else the first lines in the largest or boldest writing are. A short
+    line between caption and plot that is no mere unit goes to the title: it says which of several charts this is.
+    """
     plot = reading.plot
     assert plot is not None
     above = [
@@ -152,35 +167,48 @@ def _title(chart: Chart, reading: Reading) -> tuple[str, list[str]]:
         if piece.y < plot.y0 and any(character.isalpha() or character in "%$€£¥" for character in piece.text)
     ]
     above.sort(key=lambda piece: (piece.box.y0, piece.box.x0))
-    caption = _NUMBERED.sub("", chart.caption).strip()
-    if not above:
-        return caption, []
-    largest = max(piece.size for piece in above)
-    bold = any(piece.bold for piece in above)
-    head: list[Piece] = []
+    blocks: list[list[Piece]] = []
     for piece in above:
-        if head and (abs(piece.size - head[0].size) > 0.6 or piece.bold != head[0].bold):
-            break
-        if not head and ((bold and not piece.bold) or piece.size < 0.8 * largest):
-            break
-        head.append(piece)
-    notes = [piece.text for piece in above if piece not in head]
-    title = join_lines([piece.text for piece in head])
-    if caption:
-        if title and title not in caption:
-            notes.insert(0, title)
-        return caption, notes
-    if not title:
-        title = join_lines(notes[:1])
-    return title, notes
+        if blocks and goes_on(piece, blocks[-1][-1]):
+            blocks[-1].append(piece)
+        else:
+            blocks.append([piece])
+    texts = [join_lines([piece.text for piece in block]) for block in blocks]
+    caption = _NUMBERED.sub("", chart.caption).strip()
+    if not caption and blocks:
+        head = max(range(len(blocks)), key=lambda k: (blocks[k][0].bold, blocks[k][0].size, -k))
+        if not is_unit(texts[head]):
+            caption = texts.pop(head)
+            blocks.pop(head)
+    known = re.sub(r"\s", "", caption + "".join(reading.groups))
+    told = [(text, block) for text, block in zip(texts, blocks, strict=True) if re.sub(r"\s", "", text) not in known]
+    left = min((piece.box.x0 for block in blocks for piece in block), default=plot.x0)
+    worded = [text for text, block in told if not is_unit(text) and _is_over(block, plot, left)]
+    subtitle = worded[-1] if worded else ""
+    if subtitle and len(subtitle) <= 60 and "%" not in subtitle:
+        caption = f"{caption}: {subtitle}" if caption else subtitle
+    return _plain(caption), _plain(subtitle), [text for text, _ in told]
 
 
-def _series_name(title: str, notes: Sequence[str]) -> str:
-    """Return the name of the only series: the title, or what it says beside its unit."""
-    return title or (notes[0] if notes else "")
+def _is_over(block: Sequence[Piece], plot: Box, left: float) -> bool:
+    """Tell whether lines stand over a plot as a title does: centred on it, or where its leftmost title starts."""
+    box = Box.around(piece.box for piece in block)
+    centred = abs((box.x0 + box.x1) - (plot.x0 + plot.x1)) / 2 < 0.06 * plot.width + 2
+    return centred or box.x0 - left < 2.0
 
 
-def _units(chart: Chart, title: str, notes: Sequence[str], names: Sequence[str], reading: Reading) -> Units:
+def _plain(text: str) -> str:
+    """Return a name without the marks of notes at its end."""
+    return _NOTE_MARK.sub("", text).strip()
+
+
+def _series_name(text: str) -> str:
+    """Return a series' name without notes and the unit that it ends in: 'Revenue $B', '营业收入（亿元）'."""
+    name = _REMARK.sub("", _plain(text)) or text
+    return _plain(_UNIT_AT_END.sub("", name).strip(" ,，:：")) or name
+
+
+def _units(texts: Sequence[str], reading: Reading) -> Units:
     """Return the unit that all values share: from labels, title, notes or names, the first that tells."""
     labels = [label for row in reading.cells for label in row if label is not None]
     percents = sum(label.percent for label in labels)
@@ -188,9 +216,10 @@ def _units(chart: Chart, title: str, notes: Sequence[str], names: Sequence[str],
         return Units(unit="percent", text="%")
     if percents:
         raise Unclear("percent and other values in one chart")
-    told = [found for text in (title, *notes, join_lines(notes)) if (found := parse_units(text)).text]
-    told += [found for text in names if (found := parse_units(text)).text]
+    told = [found for text in texts if text and (found := parse_units(text)).text]
     scales = [found for found in told if found.scale != 1]
+    if len({found.scale for found in scales}) > 1:
+        raise Unclear("series of different scales")
     if scales:
         currency = next((found.currency for found in told if found.currency), None)
         return scales[0]._replace(currency=scales[0].currency or currency)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from finlmm_core.domain import Box
-from finlmm_core.quantities import parse_number
+from finlmm_core.quantities import parse_number, parse_period, parse_units
 from finlmm_parsers.chart_marks import is_white
 from finlmm_parsers.layout.text import join_lines, join_words
 from finlmm_parsers.layout.types import Line
@@ -124,17 +124,19 @@ class Chart:
             for index in row:
                 word = self.words[index]
                 if index in without or not word.upright:
-                    found += self._piece(run)
+                    found += self.piece(run)
                     run = []
                     continue
                 if run and word.x0 - self.words[run[-1]].x1 > 1.1 * word.size:
-                    found += self._piece(run)
+                    found += self.piece(run)
                     run = []
                 run.append(index)
-            found += self._piece(run)
+            found += self.piece(run)
         return found
 
-    def _piece(self, run: list[int]) -> list[Piece]:
+    def piece(self, run: Sequence[int]) -> list[Piece]:
+        """Return a run of words of one line as a piece, [] for none; notes' raised numbers are left out."""
+        run = _without_marks(self.words, run)
         if not run:
             return []
         words = [self.words[index] for index in run]
@@ -142,6 +144,19 @@ class Chart:
         return [
             Piece(join_words(words), Box.around(word.box for word in words), longest.size, longest.bold, tuple(run))
         ]
+
+
+def _without_marks(words: Sequence[Word], run: Sequence[int]) -> Sequence[int]:
+    """Leave out raised numbers of notes: shorter than 0.8 of the word before and set higher."""
+    kept: list[int] = []
+    for index in run:
+        word = words[index]
+        if kept and word.text.strip("(),*").isdigit() and len(word.text) <= 3:
+            before = words[kept[-1]]
+            if word.size < 0.8 * before.size and word.y1 < before.y1 - 0.1 * before.size:
+                continue
+        kept.append(index)
+    return kept
 
 
 def open_chart(
@@ -217,7 +232,8 @@ def same_colour(first: int, second: int, tolerance: int = SAME_COLOUR) -> bool:
 
 
 def is_swatch(shape: Shape, pieces: Sequence[Piece]) -> Piece | None:
-    """Return the text that a small shape explains: it starts right beside it, in its line, and is no number."""
+    """Return the text that a small shape explains: it starts right beside it, in its line, and is no
+    number but a year."""
     width, height = shape.x1 - shape.x0, shape.y1 - shape.y0
     middle = (shape.y0 + shape.y1) / 2
     best: Piece | None = None
@@ -228,7 +244,8 @@ def is_swatch(shape: Shape, pieces: Sequence[Piece]) -> Piece | None:
         start = piece.box.x0
         if not (-0.5 <= start - shape.x1 <= 1.6 * size) or abs(middle - piece.y) > 0.45 * size:
             continue
-        if parse_number(piece.text) is None and (best is None or start < best.box.x0):
+        named = parse_number(piece.text) is None or parse_period(piece.text) is not None
+        if named and (best is None or start < best.box.x0):
             best = piece
     return best
 
@@ -283,14 +300,14 @@ def _cut_at(chart: Chart, pieces: list[Piece], starts: list[tuple[float, float, 
         for index in piece.words:
             word = chart.words[index]
             if run and any(chart.words[run[-1]].x1 - 1 <= box[0] and box[2] <= word.x0 + 1 for box in here):
-                result += chart._piece(run)
+                result += chart.piece(run)
                 run = []
             run.append(index)
-        result += chart._piece(run)
+        result += chart.piece(run)
     return result
 
 
-def names_by_colour(chart: Chart, colours: Sequence[int], used: set[int]) -> dict[int, Piece] | None:
+def names_by_colour(chart: Chart, colours: Sequence[int], used: Set[int]) -> dict[int, Piece] | None:
     """Return the name that each colour has in the legend, or in text written in that colour; None where one has none.
 
     Args:
@@ -312,27 +329,38 @@ def names_by_colour(chart: Chart, colours: Sequence[int], used: set[int]) -> dic
     return _written_in_colour(chart, colours, used)
 
 
-def _written_in_colour(chart: Chart, colours: Sequence[int], used: set[int]) -> dict[int, Piece] | None:
+def _written_in_colour(chart: Chart, colours: Sequence[int], used: Set[int]) -> dict[int, Piece] | None:
+    """Return for each colour the one run of text that is written in it; None where one has none or two."""
     assert chart.pixels is not None
     if any(_is_grey(colour) for colour in colours):
         return None
-    blocks: dict[int, list[Piece]] = {}
-    for piece in chart.pieces(without=used):
-        if not any(character.isalpha() for character in piece.text):
-            continue
-        ink = chart.pixels.ink(piece.box)
-        if ink is None or _is_grey(ink):
-            continue
-        for colour in colours:
-            if same_colour(ink, colour, 16):
-                blocks.setdefault(colour, []).append(piece)
+    blocks: dict[int, list[list[int]]] = {colour: [] for colour in colours}
+    for row in chart.rows:
+        own: dict[int, list[int]] = {}
+        for index in row:
+            word = chart.words[index]
+            if index in used or not word.upright or not any(character.isalpha() for character in word.text):
+                continue
+            ink = chart.pixels.ink(word.box)
+            if ink is None:
+                continue
+            fitting = [colour for colour in colours if same_colour(ink, colour, 16)]
+            if fitting:
+                nearest = min(fitting, key=lambda colour: _distance(ink, colour))
+                own.setdefault(nearest, []).append(index)
+        for colour, run in own.items():
+            blocks[colour].append(run)
     names = {}
-    for colour in colours:
-        listed = blocks.get(colour, [])
-        if not listed or not _is_one_block(listed):
+    for colour, rows in blocks.items():
+        pieces = [piece for run in rows for piece in chart.piece(run)]
+        if not pieces or not _is_one_block(pieces):
             return None
-        names[colour] = joined(listed)
+        names[colour] = joined(pieces)
     return names if len({piece.text for piece in names.values()}) == len(colours) else None
+
+
+def _distance(first: int, second: int) -> int:
+    return max(abs((first >> shift & 255) - (second >> shift & 255)) for shift in (16, 8, 0))
 
 
 def _is_grey(colour: int) -> bool:
@@ -349,6 +377,15 @@ def _is_one_block(pieces: Sequence[Piece]) -> bool:
     return True
 
 
+def goes_on(below: Piece, above: Piece) -> bool:
+    """Tell whether a line goes on the text of the line above it: same writing, right below, one over the other."""
+    if abs(below.size - above.size) > 0.6 or below.bold != above.bold:
+        return False
+    overlap = min(above.box.x1, below.box.x1) - max(above.box.x0, below.box.x0)
+    gap = below.box.y0 - above.box.y1
+    return -0.6 * below.size < gap < 0.6 * below.size and overlap > 0 and below.y - above.y > 0.5 * below.size
+
+
 def joined(pieces: Sequence[Piece]) -> Piece:
     """Return the lines of one text, top to bottom, as one."""
     ordered = sorted(pieces, key=lambda piece: (piece.box.y0, piece.box.x0))
@@ -360,3 +397,10 @@ def joined(pieces: Sequence[Piece]) -> Piece:
         ordered[0].bold,
         tuple(index for piece in ordered for index in piece.words),
     )
+
+
+def is_unit(text: str) -> bool:
+    """Tell a line that says in what the values are given and nothing else."""
+    units = parse_units(text)
+    rest = text.replace(units.text, "") if units.text else text
+    return sum(character.isalpha() for character in rest) <= 3

@@ -7,7 +7,7 @@ from collections.abc import Sequence, Set
 
 from finlmm_core.domain import Box
 from finlmm_core.quantities import parse_number
-from finlmm_parsers.chart_labels import Chart, Piece, joined
+from finlmm_parsers.chart_labels import Chart, Piece, goes_on, is_unit, joined
 from finlmm_parsers.layout.text import join_words
 
 
@@ -27,7 +27,8 @@ def categories_below(
     found: list[list[Piece]] = [[] for _ in centres]
     groups = [""] * len(centres)
     bottom: float | None = None
-    for row in _rows_under(chart, plot, taken):
+    edges = (centres[0] - 0.6 * pitch, centres[-1] + 0.6 * pitch)
+    for row in _rows_under(chart, plot, edges, taken):
         top = min(chart.words[index].y0 for index in row)
         size = chart.words[row[0]].size
         if bottom is not None and top - bottom > 0.9 * size:
@@ -60,15 +61,15 @@ def categories_below(
     return [joined(pieces) for pieces in found], groups
 
 
-def _rows_under(chart: Chart, plot: Box, taken: Set[int]) -> list[list[int]]:
-    """Return the printed rows under the marks, top to bottom: indices of upright words."""
+def _rows_under(chart: Chart, plot: Box, edges: tuple[float, float], taken: Set[int]) -> list[list[int]]:
+    """Return the printed rows under the marks and between two edges, top to bottom: indices of upright words."""
     words = [
         index
         for index, word in enumerate(chart.words)
         if index not in taken
         and word.upright
-        and (word.y0 + word.y1) / 2 > plot.y1
-        and plot.x0 - 30 < (word.x0 + word.x1) / 2 < plot.x1 + 30
+        and (word.y0 + word.y1) / 2 > plot.y1 + 0.2 * word.size
+        and edges[0] < (word.x0 + word.x1) / 2 < edges[1]
     ]
     words.sort(key=lambda index: (chart.words[index].y0 + chart.words[index].y1, chart.words[index].x0))
     rows: list[list[int]] = []
@@ -177,8 +178,9 @@ def categories_left(
     ends = [max(abs(piece.box.x1 - labels[0].box.x1) for piece in labels)]
     ends.append(max(abs(piece.box.x0 - labels[0].box.x0) for piece in labels))
     ends.append(max(abs(piece.x - labels[0].x) for piece in labels))
-    if min(ends) > 4.0:
+    if min(ends) > 0.7 * labels[0].size:
         return None
+    rest = [piece for piece in rest if not is_unit(piece.text)]
     groups = _groups(rest, centres, pitch, labels)
     return None if groups is None else (labels, groups)
 
@@ -223,7 +225,8 @@ def _groups(rest: Sequence[Piece], centres: Sequence[float], pitch: float, label
         elif index and centre - before > 1.3 * pitch:
             current = ""
         groups.append(current)
-    return groups
+    # one heading over the first row and none below is the chart's title, or a heading of the axis
+    return groups if len({group for group in groups if group}) > 1 or not groups[0] else [""] * len(groups)
 
 
 def headings_above(
@@ -238,24 +241,30 @@ def headings_above(
         taken: words that are known to be something else.
     """
     pieces = [piece for piece in chart.pieces(without=taken) if piece.y < plot.y0 and parse_number(piece.text) is None]
+    blocks: list[list[Piece]] = []
+    for piece in sorted(pieces, key=lambda piece: (piece.box.y0, piece.box.x0)):
+        home = next((block for block in blocks if goes_on(piece, block[-1])), None)
+        if home is not None:
+            home.append(piece)
+        else:
+            blocks.append([piece])
     found: list[list[Piece]] = [[] for _ in stretches]
-    edge = plot.y0
-    for piece in sorted(pieces, key=lambda piece: -piece.box.y1):
-        if edge - piece.box.y1 > 1.5 * piece.size:
-            break
-        owner = None
-        for k, (low, high) in enumerate(stretches):
-            starts = abs(piece.box.x0 - low) <= 0.5 * piece.size
-            centred = abs(piece.x - (low + high) / 2) <= 0.5 * piece.size
-            if starts or centred:
-                owner = k
-        if owner is None:
+    for block in blocks:
+        box = Box.around(piece.box for piece in block)
+        size = block[0].size
+        if plot.y0 - box.y1 > 1.8 * size:
             continue
-        stop = stretches[owner + 1][0] if owner + 1 < len(stretches) else chart.box.x1 + 2
-        if piece.box.x1 > stop:
-            break
-        edge = min(edge, piece.box.y0)
-        found[owner].append(piece)
+        owners = []
+        for k, (low, high) in enumerate(stretches):
+            stop = stretches[k + 1][0] if k + 1 < len(stretches) else chart.box.x1 + 2
+            starts = any(abs(piece.box.x0 - low) <= 0.5 * size for piece in block)
+            centred = abs((box.x0 + box.x1) / 2 - (low + high) / 2) <= 0.5 * size
+            if (starts or centred) and box.x1 <= stop and box.x0 >= low - 2.0 * size:
+                owners.append(k)
+        if len(owners) == 1:
+            found[owners[0]] += block
+        elif owners:
+            return None
     if not all(found):
         return None
     names = [joined(listed) for listed in found]
