@@ -78,7 +78,8 @@ _CHINESE_UNCLEAR = re.compile(
     r"上述|如下|下表|上表|下图|上图|如图|图\s?\d|表\s?\d|该|此|其(?!他|中)|预计|有望|将|可能|若|如果|预期|风险|假设|我们"
 )
 _ALREADY = re.compile(
-    r"\b(?:due to|because of|as a result|driven by|attributable to|reflecting|in response to|following)\b",
+    r"\b(?:due to|because of|as a result|driven by|attributable to|reflecting|in response to|following|related to|primarily|mainly|"
+    r"while|whereas|although|including|excluding|offset)\b",
     re.IGNORECASE,
 )
 _BARE = re.compile(
@@ -179,6 +180,8 @@ def _english(sentence: str) -> tuple[str, str, Shape] | None:
         effect,
         re.IGNORECASE,
     ):
+        return None
+    if shape == "noun" and re.search(r"\b(?:is|are|was|were|has|had)\b", effect):
         return None
     if _ALREADY.search(effect) or (_BARE.match(effect) and not find_periods(effect)):
         return None

@@ -552,7 +552,7 @@ def decimals_for(draft: Draft, value: Decimal) -> int:
     if draft.answer in ("percent", "share"):
         return 1 if abs(value) >= 1 else 2
     if draft.answer == "points":
-        return max(printed, 1) if draft.template in ("point_change", "range") else (1 if abs(value) >= 1 else 2)
+        return printed if draft.template in ("point_change", "range") else (1 if abs(value) >= 1 else 2)
     if draft.answer == "ratio":
         return 2
     if draft.answer in ("count", "ordinal", "row", "period"):

@@ -194,7 +194,13 @@ def _question(
         return Rejected(step="generate", item_id=item_id, reason="names_position", detail=question[:200])
     if leaks_answer(question, gold):
         return Rejected(step="generate", item_id=item_id, reason="answer_in_question", detail=question[:200])
-    options = [gold, *random.sample(others, 3)]
+    random.shuffle(others)
+    shorter = [text for text in others if len(text) < len(gold)]
+    longer = [text for text in others if len(text) >= len(gold)]
+    # As with numbers, the right text's place by length is drawn first.
+    places = [place for place in range(4) if place <= len(shorter) and 3 - place <= len(longer)]
+    place = places[random.randrange(len(places))]
+    options = [gold, *shorter[:place], *longer[: 3 - place]]
     random.shuffle(options)
     box = grid.table.cell_boxes[row.index][0] if not grid.transposed and grid.table.cell_boxes[row.index] else None
     evidence = [

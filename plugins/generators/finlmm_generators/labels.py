@@ -50,6 +50,11 @@ _OWNER = re.compile(
 _RELATIVE = re.compile(
     r"\s(?:we|which|that|where)\s.*|\s(?:for|during|as of|at|in)\s+(?:each\s+of\s+)?the\s+(?:respective\s+)?(?:periods?|dates?|years?|last|past|three|six|nine|fiscal)\b.*"
 )
+_CALENDAR = re.compile(
+    r"\b(?:for|the|as|of|at|and|fiscal|years?|months?|weeks?|quarters?|three|six|nine|twelve|ended|ending|end|january|february|march|april|may|june|july|august|"
+    r"september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|unaudited|\d{1,4})\b|[年月日度季第期末至-]",
+    re.IGNORECASE,
+)
 _VERB = re.compile(
     r"\b(?:was|were|is|are|has|have|had|did|does|we|our|us|determined|recorded|recognized|included|consisted|it|this|these|that|which|if|may|will)\b",
     re.IGNORECASE,
@@ -110,25 +115,37 @@ def is_nonsense(label: str) -> bool:
     )
 
 
-def clean_title(text: str, language: Language) -> str:
+def clean_title(text: str, language: Language, sentence: bool = False) -> str:
     """Return a table's title as a noun phrase without numbers, units and words of position; '' where nothing is left.
 
     'Table 3. Net sales by segment (in millions)' gives 'Net sales by segment'.
+
+    Args:
+        text: as printed.
+        language: of the report.
+        sentence: titles that are sentences are welcome, as over charts ('Fewer than half are confident ...'); over
+            tables a sentence is the end of the paragraph before.
     """
     text = _SPACES.sub(" ", text).strip()
     for _ in range(2):
         text = _NUMBERED.sub("", text, count=1)
-    text = _OWNER.sub("", text)
+    text = re.sub(r"\[[^\]]{0,30}\]", "", _OWNER.sub("", text)).strip()
     if language == "en" and text[:1].islower():
         return ""  # the end of a sentence that began elsewhere
     text = _LEAD_IN.sub("", text)
     for _ in range(3):
         text = _TAIL.sub("", text).strip()
         text = _DATED.sub("", text).strip()
+        text = re.sub(
+            r"[\s,;:–—-]+(?:for\s+the\s+)?(?:fiscal\s+)?years?\s+end(?:ed|ing)\s+[A-Z][a-z]+\s+\d{1,2}\s*,?\s*\d.*\Z",
+            "",
+            text,
+        )
+        text = re.sub(r"[\s,]+\(?in\s+(?:millions|thousands|billions)\)?\Z", "", text, flags=re.IGNORECASE)
     text = clean(text)
     text = re.sub(r"\bour\s", "", text)
     text = _RELATIVE.sub("", text).strip(" ,")
-    if _VERB.search(text):
+    if _VERB.search(text) and not sentence:
         return ""
     text = re.sub(r"\A(?:our|the)\s+", "", text, flags=re.IGNORECASE)
     text = text[:1].upper() + text[1:]
@@ -137,6 +154,8 @@ def clean_title(text: str, language: Language) -> str:
         return ""  # a broker's rating beside the report's title
     if re.match(r"(?:table of )?contents\b|index\b|目录|signatures?\b", text, re.IGNORECASE):
         return ""
+    if not re.sub(_CALENDAR, "", text).strip(" ,.()"):
+        return ""  # only dates
     letters = sum(character.isalpha() for character in text)
     if letters < (3 if language == "zh" else 5) or POSITION.search(text) or text.count("(") != text.count(")"):
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from finlmm_core.domain import Document, Language
+from finlmm_core.quantities import find_periods
 from finlmm_generators.grid import Column, Grid, Row
 from finlmm_generators.labels import clean_title, is_generic, listed, quoted
 
@@ -52,8 +53,14 @@ def _named_word(word: str) -> str:
 
 def table_title(grid: Grid) -> str:
     """Return the table's cleaned title, or the statement's name that its rows tell; '' where there is neither."""
-    title = clean_title(grid.table.title, grid.language) or clean_title(grid.figure.caption, grid.language)
-    return title or statement_title([row.label for row in grid.rows], grid.language)
+    chart = grid.figure.kind == "chart"
+    for text in (grid.table.title, grid.figure.caption):
+        if title := clean_title(text, grid.language, sentence=chart):
+            return title
+    if title := statement_title([row.label for row in grid.rows], grid.language):
+        return title
+    corner = grid.table.header[0] if grid.table.header else ""
+    return "" if find_periods(corner) else clean_title(corner, grid.language)
 
 
 _STATEMENTS: tuple[tuple[dict[Language, str], tuple[str, ...], int], ...] = (

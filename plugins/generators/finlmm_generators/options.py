@@ -66,7 +66,7 @@ def choose_wrong(
 ) -> list[str] | None:
     """Return three wrong options as shown, or None where too few mistakes are plausible and distinct.
 
-    The right answer's place by size is drawn first and the wrong ones are chosen to give it, and a wrong value's sign
+    The right answer's place by magnitude is drawn first and the wrong ones are chosen to give it, and a wrong value's sign
     flip is as likely to be there as the right value's, so that neither size nor symmetry gives the answer away.
     """
     pool: list[Decimal] = []
@@ -74,7 +74,8 @@ def choose_wrong(
         pool.append(value)
     if signed:
         pool += [-value for _, value in values]
-        pool.append(-gold)
+        if random.random() < 0.5:
+            pool.append(-gold)
     texts = {shown(gold)}
     candidates: list[tuple[Decimal, str]] = []
     closest = max(2 * step, abs(gold) * Decimal("0.004"))
@@ -96,8 +97,8 @@ def choose_wrong(
     # What lies close to the answer is the better trap; far values only fill up.
     near = [c for c in candidates if Decimal("0.25") <= abs(c[0] / gold) <= 4] if gold else candidates
     candidates = near + [c for c in candidates if c not in near]
-    below = [text for value, text in candidates if value < gold]
-    above = [text for value, text in candidates if value > gold]
+    below = [text for value, text in candidates if (abs(value), value) < (abs(gold), gold)]
+    above = [text for value, text in candidates if (abs(value), value) > (abs(gold), gold)]
     ranks = [rank for rank in range(4) if rank <= len(below) and 3 - rank <= len(above)]
     rank = ranks[random.randrange(len(ranks))]
     return below[:rank] + above[: 3 - rank]

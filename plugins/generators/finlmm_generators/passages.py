@@ -280,7 +280,7 @@ def _value(text: str) -> float | None:
 
 def _heading(heading: str, language: Language) -> str:
     """Return 'On "Consumer Business", ' where the heading is a short name, else ''."""
-    text = clean(re.sub(r"\([^)]*\)", " ", heading))
+    text = clean(re.sub(r"\([^)]*\)|[$€£¥]\s?[A-Za-z]{0,2}\b", " ", heading))
     if language == "zh":
         return f"在“{text}”部分，" if 2 <= len(text) <= 16 and not re.search(r"\d|图|表|[。，：]", text) else ""
     if text.isupper():
