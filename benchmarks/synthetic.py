@@ -325,12 +325,15 @@ class Judge:
         true = next(
             (t for t in self.report.figures if t.id in self.pairs and self.pairs[t.id].id == pair.source_figure), None
         )
-        if true is None or true.table is None:
-            return "its figure is no true table"
+        if true is None:
+            return "its figure is no true figure"
         values: dict[str, Decimal] = {}
         per_share = False
         for item in pair.evidence:
-            cells = self._true_cells(true.table, item.labels)
+            if true.table is not None:
+                cells = self._true_cells(true.table, item.labels)
+            else:
+                cells = self._true_points(true, item.labels)
             texts = {text for _, text in cells}
             if len(texts) != 1:
                 return f"labels {item.labels} name {len(texts)} true cells"
@@ -338,7 +341,7 @@ class Judge:
             if number is None:
                 return f"labels {item.labels} name a cell without a number"
             values[item.name] = number.value
-            label = true.table.rows[cells[0][0]][0].lower()
+            label = true.table.rows[cells[0][0]][0].lower() if true.table else ""
             per_share = per_share or "per share" in label or "每股" in label
         try:
             exact = evaluate_program(pair.program or "", values)
@@ -364,12 +367,24 @@ class Judge:
         if Decimal(repr(answer.value)) != expected:
             return f"truth gives {expected}"
         money = answer.unit not in ("percent", "percentage_points", "ratio", "count", "label")
-        scale = 1 if per_share else true.table.scale
+        # A chart prints its unit at the axis: the unit of all money in its report.
+        money_table = true.table or next(t.table for t in self.report.figures if t.table and t.table.currency)
+        scale = 1 if per_share else money_table.scale
         if money and answer.scale != scale:
             return f"truth has scale {scale}, the answer {answer.scale}"
-        if money and true.table.currency and answer.unit not in (true.table.currency, "amount"):
-            return f"truth has {true.table.currency}, the answer {answer.unit}"
+        if money and money_table.currency and answer.unit not in (money_table.currency, "amount"):
+            return f"truth has {money_table.currency}, the answer {answer.unit}"
         return ""
+
+    def _true_points(self, true: TruthFigure, labels: Sequence[str]) -> list[tuple[int, str]]:
+        """Return the printed numbers of a chart that series name and category name; a lone series needs no name."""
+        said = {_letters(label) for label in labels}
+        return [
+            (i, text)
+            for i, series in enumerate(true.series)
+            for category, text in zip(series.categories, series.labels, strict=False)
+            if _letters(category) in said and (len(true.series) == 1 or _letters(series.name) in said)
+        ]
 
     def _true_cells(self, table: TruthTable, labels: Sequence[str]) -> list[tuple[int, str]]:
         """Return the cells that a row label and a column heading name, in either order, sections considered."""
