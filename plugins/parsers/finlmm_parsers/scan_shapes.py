@@ -203,16 +203,21 @@ def _patches(
         if min(w, h) < THICKEST_EDGE or area < 4 * THICKEST_EDGE:
             continue
         patch = labelled[y : y + h, x : x + w] == number
-        filled = area / (w * h)
-        if filled < SOLID_SHARE and _thickness(patch.astype(np.uint8), area) < THICKEST_EDGE:
+        solid_box = area >= SOLID_SHARE * w * h
+        thickness = min(w, h) if solid_box else _thickness(patch.astype(np.uint8), area)
+        if thickness < THICKEST_EDGE:
             continue
         solid[y : y + h, x : x + w][patch] = index
         if max(w, h) * points < SMALLEST:
             continue
         box = _points(x, y, x + w, y + h, points)
-        shape = Shape(
-            *box, segments=5 if filled >= SOLID_SHARE else 8, curved=filled < SOLID_SHARE, fill=paint, stroke=None
-        )
+        if solid_box:
+            shape = Shape(*box, segments=5, curved=False, fill=paint, stroke=None)
+        elif thickness * points <= THICKEST_LINE and max(w, h) > 12 * thickness:
+            width = round(thickness * points, 2)
+            shape = Shape(*box, segments=8, curved=True, fill=None, stroke=paint, line_width=width, diagonal=True)
+        else:
+            shape = Shape(*box, segments=8, curved=True, fill=paint, stroke=None)
         shapes.append((area, y * labels.shape[1] + x, shape))
     return shapes
 
