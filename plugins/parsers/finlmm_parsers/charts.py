@@ -133,7 +133,7 @@ def _mark_narrow_columns(lines: Sequence[Line], by_top: Sequence[int], prose: li
             continue
         words = sum(text_length(lines[index].text) for index in stack)
         widths = sorted(lines[index].x1 - lines[index].x0 for index in stack)
-        if widths[len(widths) // 2] < max(8.0 * lines[stack[0]].size, 0.7 * widths[-1]):
+        if widths[len(widths) // 2] < max(8.0 * lines[stack[0]].size, 0.7 * widths[4 * len(widths) // 5]):
             continue
         if words >= 3.5 * len(stack) and sum(_is_worded(lines[index]) for index in stack) > 0.7 * len(stack):
             for index in stack:
@@ -426,6 +426,8 @@ def _belongs(seed: _Seed, line: Line, running: bool, reach: float, row: Sequence
     if above > -0.5 * size and within:
         if running and not line.bold:
             return False
+        if seed.label_size and size > 1.3 * seed.label_size and not _is_centred(text, core):
+            return False  # a heading; titles are looked for when the chart has grown
         if text.y0 >= seed.ceiling - 2.0 and seed.ceiling < core.y0 - 20.0:
             return True
         far = 10.0 * size + 0.5 * core.height if legend else 1.8 * size
@@ -435,6 +437,10 @@ def _belongs(seed: _Seed, line: Line, running: bool, reach: float, row: Sequence
         widest = 0.7 * core.width + 20
         return not running and beside <= far * reach and line.x1 - line.x0 <= widest
     return False
+
+
+def _is_centred(text: Box, core: Box) -> bool:
+    return abs(text.x0 + text.x1 - core.x0 - core.x1) < 0.24 * core.width
 
 
 def _is_legend(line: Line) -> bool:
