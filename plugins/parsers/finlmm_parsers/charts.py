@@ -577,6 +577,7 @@ def _is_chart(seed: _Seed, lines: Sequence[Line], prose: Sequence[bool], page: P
     strongest = {mark.kind for mark in seed.marks}
     if running > 2 and running > 0.25 * labels:
         return False
+    colours = set().union(*(mark.colours for mark in seed.marks))
     if strongest <= {"line"} and numbers < 3:
-        return False
+        return len(colours) >= 2 and labels >= 5
     return numbers >= 2 and labels >= 3

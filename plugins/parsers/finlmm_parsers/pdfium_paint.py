@@ -26,6 +26,8 @@ _THIN = 2.0
 _PIECE_SEGMENTS = 1000
 #: Paths longer than this, in points, are cut to their clip paths; clip paths with more segments are passed over.
 _LARGE = 60.0
+#: Stroked paths of at most so many segments are bounded by their points.
+_POINTS_READ = 600
 _CLIP_SEGMENTS = 64
 
 _Bounds = tuple[float, float, float, float]
@@ -133,6 +135,8 @@ class _PaintReader:
         curved = diagonal = False
         if segments != 5 or fill is None:
             curved, diagonal = self._course(painted, min(segments, _SEGMENTS_LOOKED_AT), fill is None)
+        if stroke is not None and (diagonal or curved) and 3 <= segments <= _POINTS_READ:
+            bounds = self._bounds_of_points(painted, matrix, segments, line_width / 2, bounds)
         if x1 - x0 > _LARGE or y1 - y0 > _LARGE:
             clipped = self._clipped(painted, matrix, bounds)
             if clipped is None:
@@ -160,6 +164,28 @@ class _PaintReader:
                 last_x, last_y, x, y = x, y, self._floats[0], self._floats[1]
                 slanted = index > 0 and kind == pdfium.LINE_TO and abs(x - last_x) > 0.5 and abs(y - last_y) > 0.5
         return False, slanted
+
+    def _bounds_of_points(self, painted: int, matrix: Affine, count: int, half: float, bounds: _Bounds) -> _Bounds:
+        """Return the bounds of a path's points and half its line width.
+
+        pdfium's own bounds allow for mitred corners, many line widths far out where a series turns sharply.
+        """
+        lib, at = self.lib, self._float_at
+        get, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetPoint
+        xs, ys = [], []
+        for index in range(count):
+            point_of(get(painted, index), at, at + 4)
+            xs.append(self._floats[0])
+            ys.append(self._floats[1])
+        if lib.FPDFPageObj_GetMatrix(painted, at):
+            matrix = matrix.after(Affine(*self._floats[0:6]))
+        x0, y0, x1, y1 = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
+        return (
+            max(bounds[0], x0 - half),
+            max(bounds[1], y0 - half),
+            min(bounds[2], x1 + half),
+            min(bounds[3], y1 + half),
+        )
 
     def _pieces(self, painted: int, matrix: Affine, shape: Shape) -> list[Shape]:
         """Return the rectangles of a filled path that is made of nothing else, [] for other paths.
