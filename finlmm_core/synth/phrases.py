@@ -33,7 +33,10 @@ class UnitWords:
 
 @dataclass(frozen=True)
 class Phrases:
-    """All words of one language. ``{...}`` fields are filled with sector words, names and printed numbers."""
+    """All words of one language.
+
+    ``{...}`` fields are filled with sector words, names and printed numbers; of ``[a|b]`` one alternative is taken.
+    """
 
     language: Language
     names: tuple[tuple[str, str], ...]

@@ -404,89 +404,54 @@ _CAUSES: dict[str, tuple[str, ...]] = {
 
 _FILLERS: dict[str, tuple[str, ...]] = {
     "letter": (
-        "This was a year in which our people showed what {company} stands for. We served {customer} reliably, kept our "
-        "promises and prepared the ground for the years ahead.",
-        "Our purpose remains unchanged: to supply {customer} with {product} that they can depend on. We do so with the "
-        "patience of an owner and the curiosity of a newcomer.",
-        "Markets were far from calm. Supply of {input} was uneven, customers ordered later than usual, and several of our "
-        "peers withdrew from smaller countries. We stayed close to {customer} and came out stronger.",
-        "The Board proposes a dividend in line with our policy of paying out a steady part of earnings. We thank our "
-        "shareholders for their trust and our colleagues for their energy.",
-        "We enter the new year with a solid order book, a healthy balance sheet and a clear list of priorities. There is "
-        "much left to do, and we look forward to it.",
-        "During the year we visited more than forty sites. What impressed us most was how quickly local teams solved "
-        "problems that no plan had foreseen.",
+        "This was [a year|a demanding year|another year] in which our [people|teams|colleagues] showed what {company} stands for. We [served|supplied] {customer} [reliably|without interruption|day by day], kept our promises and [prepared the ground|laid foundations] for [the years ahead|what comes next|the coming decade].",
+        "Our [purpose|mission|task] remains unchanged: to supply {customer} with {product} that they can depend on. We do so with the patience of [an owner|a family] and the curiosity of [a newcomer|a start-up].",
+        "[Markets were far from calm.|The environment stayed rough.|Few plans survived the spring.] Supply of {input} was uneven, customers ordered [later than usual|in smaller lots|at short notice], and [several of our peers withdrew from smaller countries|some competitors left the market|two rivals merged]. We stayed close to {customer} and [came out stronger|gained their trust|kept our course].",
+        "The [Board|Supervisory Board] proposes [a dividend in line with our policy of paying out a steady part of earnings|an unchanged dividend|a dividend that rises with earnings]. We thank our shareholders for their [trust|patience|support] and our colleagues for their [energy|ideas|commitment].",
+        "We enter the new year with a [solid|well-filled] order book, a [healthy|sound|strong] balance sheet and a [clear|short] list of priorities. [There is much left to do, and we look forward to it.|The work goes on.|We know what has to be done.]",
+        "During the year we visited [more than forty|about thirty|all of our] sites. What impressed us most was how [quickly|calmly|well] local teams solved problems that no plan had foreseen.",
     ),
     "strategy": (
-        "We concentrate on {product}, where customers value reliability more than the lowest price. Adjacent markets are "
-        "entered only where we can lead within a reasonable time.",
-        "Demand from {customer} is shaped by replacement cycles, regulation and the general economy. We estimate that our "
-        "markets will grow slightly faster than the economy over the medium term.",
-        "Innovation is organised in small teams that work directly with {customer}. Ideas that fail are stopped early, and "
-        "what was learned is shared across segments.",
-        "Our sourcing of {input} relies on long-term partnerships. Wherever possible we qualify a second supplier on "
-        "another continent.",
-        "Acquisitions complement organic growth. We look for family-owned firms with sound technology and a culture that "
-        "fits ours.",
-        "Digital tools now support every step from quotation to service. They shorten response times and give our "
-        "engineers more time for difficult questions.",
+        "We concentrate on {product}, where customers value [reliability|service|quality] more than the lowest price. [Adjacent markets are entered only where we can lead within a reasonable time.|We enter new markets step by step.|Neighbouring markets follow when the first ones earn their cost.]",
+        "Demand from {customer} is shaped by [replacement cycles|budgets], [regulation|technology] and the general economy. We estimate that our markets will grow [slightly faster than|about as fast as|a little more slowly than] the economy over the medium term.",
+        "[Innovation|Development] is organised in [small|mixed] teams that work directly with {customer}. [Ideas that fail are stopped early, and what was learned is shared across segments.|Half of the ideas come from customers.|Every quarter a jury of users decides which ideas go on.]",
+        "Our sourcing of {input} relies on [long-term partnerships|a few trusted partners|framework contracts]. [Wherever possible we qualify a second supplier on another continent.|Critical parts come from two sources.|Audits take place every second year.]",
+        "Acquisitions complement organic growth. We look for [family-owned firms|small specialists|regional leaders] with sound technology and a culture that fits ours.",
+        "Digital tools now support every step from quotation to service. They shorten [response times|lead times] and give our [engineers|sales staff|service teams] more time for difficult questions.",
     ),
     "risk": (
-        "Our results depend on the spending of {customer}. A prolonged downturn could reduce orders, delay payments and "
-        "lead to impairments.",
-        "Shortages or price spikes of {input} may not be passed on to customers in time. We mitigate this risk by framework "
-        "contracts and safety stocks.",
-        "Failures of information systems or attacks on them could interrupt deliveries of {product} and damage our "
-        "reputation.",
-        "We operate in many jurisdictions whose tax, trade and environmental rules change frequently and sometimes "
-        "conflict with each other.",
-        "A substantial part of our sales is made in foreign currencies. Hedging reduces, but does not remove, the effect of "
-        "exchange rates on earnings.",
-        "Product defects could lead to recalls and claims. Quality assurance covers development, purchasing and production "
-        "of all {product}.",
-        "Skilled employees are scarce in several of our locations. If we fail to attract and retain them, growth may suffer.",
+        "Our results depend on the spending of {customer}. A [prolonged|sharp] downturn could reduce orders, delay payments and lead to [impairments|idle capacity].",
+        "Shortages or price spikes of {input} may not be passed on to customers in time. We mitigate this risk by [framework contracts|hedges|price clauses] and [safety stocks|second sources].",
+        "Failures of information systems or attacks on them could [interrupt|delay] deliveries of {product} and damage our [reputation|business].",
+        "We operate in many jurisdictions whose tax, trade and environmental rules change [frequently|at short notice] and sometimes conflict with each other.",
+        "A [substantial|growing|large] part of our sales is made in foreign currencies. Hedging reduces, but does not remove, the effect of exchange rates on earnings.",
+        "Product defects could lead to recalls and claims. Quality assurance covers development, purchasing and production of all {product}.",
+        "Skilled employees are scarce in [several of our locations|many regions|the cities where we work]. If we fail to attract and retain them, growth may suffer.",
     ),
     "notes": (
-        "The consolidated financial statements comprise {company} and all entities that it controls. Intercompany balances "
-        "and transactions are eliminated.",
-        "Revenue from {product} is recognised when control passes to the customer, generally on delivery. Variable "
-        "consideration is estimated at the most likely amount.",
-        "Inventories are stated at the lower of cost and net realisable value. Cost is determined by the weighted average "
-        "method and includes a share of production overheads.",
-        "Property, plant and equipment is stated at cost less accumulated depreciation. Useful lives range from three years "
-        "for office equipment to forty years for buildings.",
-        "Goodwill is tested for impairment once a year and whenever there is an indication that it may be impaired. No "
-        "impairment was recognised in the periods presented.",
-        "Deferred taxes are recognised for temporary differences between carrying amounts and tax bases, using the rates "
-        "expected to apply when the differences reverse.",
-        "Provisions are recognised when an obligation from a past event is likely to require an outflow and the amount can "
-        "be estimated reliably.",
-        "Leases are recognised as right-of-use assets and lease liabilities at the commencement date. Short-term leases are "
-        "expensed on a straight-line basis.",
-        "Financial instruments are measured at amortised cost unless they are held for trading. Derivatives are carried at "
-        "fair value through profit or loss.",
-        "Management makes estimates that affect reported amounts, in particular on the useful lives of assets, on the "
-        "recoverability of receivables and on provisions.",
+        "The consolidated financial statements comprise {company} and all entities that it controls. Intercompany balances and transactions are eliminated.",
+        "Revenue from {product} is recognised when control passes to the customer, [generally on delivery|as a rule on delivery|on delivery or on acceptance]. Variable consideration is estimated at the most likely amount.",
+        "Inventories are stated at the lower of cost and net realisable value. Cost is determined by the [weighted average|first-in, first-out] method and includes a share of production overheads.",
+        "Property, plant and equipment is stated at cost less accumulated depreciation. Useful lives range from [three|four|five] years for office equipment to [thirty|forty|fifty] years for buildings.",
+        "Goodwill is tested for impairment once a year and whenever there is an indication that it may be impaired. No impairment was recognised in the periods presented.",
+        "Deferred taxes are recognised for temporary differences between carrying amounts and tax bases, using the rates expected to apply when the differences reverse.",
+        "Provisions are recognised when an obligation from a past event is likely to require an outflow and the amount can be estimated reliably.",
+        "Leases are recognised as right-of-use assets and lease liabilities at the commencement date. Short-term leases are expensed on a straight-line basis.",
+        "Financial instruments are measured at amortised cost unless they are held for trading. Derivatives are carried at fair value through profit or loss.",
+        "Management makes estimates that affect reported amounts, in particular on the useful lives of assets, on the recoverability of receivables and on provisions.",
     ),
     "people": (
-        "Safety comes first at all our sites. Every team begins its shift with a short talk about risks, and near misses are "
-        "reported without blame.",
-        "We train apprentices in eleven professions and offer every employee at least three days of learning a year.",
-        "Our plants work to common standards for quality, maintenance and energy use. Comparable figures are discussed "
-        "openly every month.",
+        "Safety comes first at all our sites. [Every team begins its shift with a short talk about risks, and near misses are reported without blame.|Accidents fell again, and every one of them is discussed with the crew.|Each site has a safety day in spring and in autumn.]",
+        "We train apprentices in [eight|eleven|fourteen] professions and offer every employee at least [two|three|four] days of learning a year.",
+        "Our plants work to common standards for quality, maintenance and energy use. [Comparable figures are discussed openly every month.|The best ideas travel from plant to plant.|An index of twelve measures shows where each stands.]",
         "Service engineers are organised by region so that {customer} reach a person who knows their installation.",
     ),
     "audit": (
-        "We have audited the consolidated financial statements of {company}, which comprise the balance sheet, the income "
-        "statement, the statement of cash flows and the notes.",
-        "In our opinion, the accompanying consolidated financial statements give a true and fair view of the financial "
-        "position of the group and of its results and cash flows for the year then ended.",
-        "We conducted our audit in accordance with generally accepted auditing standards. We are independent of the group "
-        "and have fulfilled our other ethical responsibilities.",
-        "Key audit matters are those matters that, in our professional judgement, were of most significance in our audit. "
-        "We addressed revenue recognition and the valuation of goodwill.",
-        "Management is responsible for the preparation of the consolidated financial statements and for such internal "
-        "control as it determines is necessary.",
+        "We have audited the consolidated financial statements of {company}, which comprise the balance sheet, the income statement, the statement of cash flows and the notes.",
+        "In our opinion, the accompanying consolidated financial statements give a true and fair view of the financial position of the group and of its results and cash flows for the year then ended.",
+        "We conducted our audit in accordance with generally accepted auditing standards. We are independent of the group and have fulfilled our other ethical responsibilities.",
+        "Key audit matters are those matters that, in our professional judgement, were of most significance in our audit. We addressed revenue recognition and the valuation of goodwill.",
+        "Management is responsible for the preparation of the consolidated financial statements and for such internal control as it determines is necessary.",
     ),
 }
 

@@ -61,7 +61,8 @@ class Voice:
         return chosen
 
     def fill(self, text: str) -> str:
-        """Fill sector words and the company's name into a phrase."""
+        """Choose among the alternatives ``[a|b]`` of a phrase and fill in sector words and the company's name."""
+        text = re.sub(r"\[([^\[\]]*\|[^\[\]]*)\]", lambda found: self.rng.choice(found[1].split("|")), text)
         for name, options in (
             ("product", self.sector.products),
             ("input", self.sector.inputs),
