@@ -109,15 +109,12 @@ def _thin(cells: tuple[Cell, ...]) -> bool:
     return all(abs(cell.value.scaleb(cell.number.decimals)) < 10 for cell in cells)
 
 
-def _plain_amounts(row: Row) -> bool:
-    """Whether amounts without a stated scale can be plain ones: cents are printed, or millions in full."""
-    return any(cell.number.decimals >= 2 or abs(cell.value) >= 1_000_000 for cell in row.cells.values())
-
-
 def _money(row: Row, grid: Grid) -> bool:
     """Whether amounts of the row have a known unit, so that a sum or a difference can be written with it."""
     if row.kind == "amount":
-        if grid.units.scale == 1 and row.units.scale == 1 and not _plain_amounts(row):
+        # Without a word on the scale a bare '$ 970' may be millions: only a unit that is printed, or cents, settle it.
+        said = bool(grid.units.text) and grid.units.currency is not None
+        if grid.units.scale == 1 and row.units.scale == 1 and not said and row.decimals < 2:
             return False
         return any(units.currency is not None for units in (grid.units, row.units))
     return row.kind == "per_share" and grid.units.currency is not None

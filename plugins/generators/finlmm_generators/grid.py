@@ -116,7 +116,9 @@ class Row:
     @property
     def name(self) -> str:
         """The label, with its section where the label alone does not say which row is meant."""
-        short = len(self.label.split()) <= 2 and self.label.isascii() and len(self.group.split()) <= 5
+        short = (
+            len(self.label.split()) <= 2 and self.label.isascii() and len(self.group.split()) <= 5 and not self.total
+        )
         telling = not self.label_unique or is_generic(self.label) or short
         repeats = self.group.lower() in self.label.lower() or self.label.lower() in self.group.lower()
         return f"{self.label} ({self.group})" if self.group and telling and not repeats else self.label
@@ -419,7 +421,8 @@ def _table_units(table: Table) -> Units:
     signs = [n.currency for row in table.rows for n in map(parse_number, row[1:]) if n is not None and n.currency]
     currency = table.currency or spoken.currency or (signs[0] if signs and len(set(signs)) == 1 else None)
     scale = table.scale if table.scale != 1 else spoken.scale
-    return Units(scale, currency, spoken.unit if scale == 1 and currency is None else None, spoken.text)
+    text = spoken.text if spoken.currency or spoken.scale != 1 else ""
+    return Units(scale, currency, spoken.unit if scale == 1 and currency is None else None, text)
 
 
 def find_sums(grid: Grid) -> list[Sum]:

@@ -107,10 +107,16 @@ def subject(grid: Grid, company: str, columns: tuple[Column, ...] = ()) -> str:
     """Return the table in words: by its title, or else by what it lists; with the heading that its periods share."""
     name = _subject(grid, company)
     rest = {column.rest for column in columns if column.role == "period" and column.rest}
-    if len(rest) != 1:
+    if len(rest) != 1 or _same(rest, table_title(grid)):
         return name
     heading = quoted(rest.pop(), grid.language)
     return f"{name}（{heading}）" if grid.language == "zh" else f"{name} (under {heading})"
+
+
+def _same(rest: set[str], title: str) -> bool:
+    """Whether the heading only says the title again."""
+    folded = re.sub(r"\W+", "", title).lower()
+    return all(re.sub(r"\W+", "", text).lower() in folded for text in rest)
 
 
 def _subject(grid: Grid, company: str) -> str:

@@ -66,8 +66,8 @@ def choose_wrong(
 ) -> list[str] | None:
     """Return three wrong options as shown, or None where too few mistakes are plausible and distinct.
 
-    The right answer's place by magnitude is drawn first and the wrong ones are chosen to give it, and a wrong value's sign
-    flip is as likely to be there as the right value's, so that neither size nor symmetry gives the answer away.
+    The right answer's place by magnitude is drawn first and the wrong ones are chosen to give it, and a wrong value's
+    sign flip is as likely to be there as the right value's, so that neither size nor symmetry gives the answer away.
     """
     pool: list[Decimal] = []
     for _, value in values:
