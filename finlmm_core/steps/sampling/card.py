@@ -217,7 +217,9 @@ def card(summary: SamplesSummary, config: SamplesConfig, seed: int, provenance: 
         "## How it was made\n\n"
         f"Seed {seed}. Plugins: "
         + (", ".join(f"{name} {version}" for name, version in sorted(provenance.plugins.items())) or "not recorded")
-        + ".\n\n```json\n"
+        + "."
+        + (f" Key of the step: `{provenance.config_key}`." if provenance.config_key else "")
+        + "\n\n```json\n"
         + json.dumps(config.model_dump(), indent=2)
         + "\n```\n"
     )
