@@ -38,7 +38,17 @@ from finlmm_core.steps.runner import RunCorpus
 from finlmm_core.steps.sources import read_sources
 
 #: Parts of 'ocr' that labelled charts can tell something about; 'row' and 'title' need evidence and captions.
-PARTS = ("words", "answer_words", "question_numbers", "numbers", "all_numbers", "periods", "derived")
+PARTS = (
+    "words",
+    "coverage",
+    "brevity",
+    "answer_words",
+    "question_numbers",
+    "numbers",
+    "all_numbers",
+    "periods",
+    "derived",
+)
 MARGINS = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2)
 
 

@@ -31,10 +31,10 @@ class AlignConfig(BaseModel):
         description="the chain: each scores the figures that the one before kept; weights are relative to each other",
     )
     min_score: float = Field(
-        default=0.08, ge=0, le=1, description="combined score that the best figure must reach; below: 'low_score'"
+        default=0.1, ge=0, le=1, description="combined score that the best figure must reach; below: 'low_score'"
     )
     min_margin: float = Field(
-        default=0.05, ge=0, le=1, description="lead that it must have over the next best; below: 'ambiguous'"
+        default=0.06, ge=0, le=1, description="lead that it must have over the next best; below: 'ambiguous'"
     )
 
 

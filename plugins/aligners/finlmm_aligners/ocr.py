@@ -8,6 +8,7 @@ figures, in nats; its weights were fitted as docs/alignment.md tells.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
@@ -40,12 +41,18 @@ class OcrAlignerOptions(PluginOptions):
     full_evidence: float = Field(
         default=20.0, gt=0, description="nats of evidence that score 1; a question that names more is scored by share"
     )
-    words: float = Field(default=0.75, ge=0, description="weight of the question's and its labels' words")
+    words: float = Field(default=0.6, ge=0, description="weight of the question's and its labels' words")
+    coverage: float = Field(
+        default=2.5, ge=0, description="nats for all of the question's words, rare or not, where evidence is not known"
+    )
+    brevity: float = Field(
+        default=0.45, ge=0, description="nats for saying e times fewer words than another figure, where it is not known"
+    )
     answer_words: float = Field(default=0.5, ge=0, description="weight of words that only answer and options have")
-    question_numbers: float = Field(default=0.75, ge=0, description="weight of numbers in the question")
-    numbers: float = Field(default=2.5, ge=0, description="weight of the evidence's numbers and of those in an answer")
-    all_numbers: float = Field(default=1.5, ge=0, description="nats for a figure that shows all of them")
-    periods: float = Field(default=1.5, ge=0, description="weight of periods")
+    question_numbers: float = Field(default=0.9, ge=0, description="weight of numbers in the question")
+    numbers: float = Field(default=2.4, ge=0, description="weight of the evidence's numbers and of those in an answer")
+    all_numbers: float = Field(default=1.4, ge=0, description="nats for a figure that shows all of them")
+    periods: float = Field(default=1.4, ge=0, description="weight of periods")
     row: float = Field(default=2.0, ge=0, description="nats where the numbers stand on lines that name a label")
     title: float = Field(default=4.0, ge=0, description="nats where the question spells out a figure's whole caption")
     derived: float = Field(
@@ -110,6 +117,9 @@ class OcrAligner(Aligner):
         for figure in left:
             parts = {part: scores.get(figure, 0.0) for part, scores in sums.items()}
             parts["title"] = options.title * _spelled_out(index.titles[figure], named.words)
+            if not known:
+                parts["coverage"] = options.coverage * _covered(index, figure, named.words)
+                parts["brevity"] = options.brevity * math.log((1 + max(index.lengths)) / (1 + index.lengths[figure]))
             shown = _shown_of(found_numbers, named.numbers, figure)
             if known and shown is not None and shown < options.least_shown:
                 continue
@@ -139,6 +149,12 @@ class OcrAligner(Aligner):
         """Return whether the figure shows enough of a label's words; a label without words is shown by all."""
         found = sum(index.term_scores(term, by_length=False)[1].get(figure, 0.0) > 0 for term in label)
         return found >= self.options.least_label * len(label)
+
+
+def _covered(index: FigureIndex, figure: int, words: Sequence[str]) -> float:
+    """Return the share of the words that a figure shows, each as well as it is shown."""
+    found = (index.term_scores(word, by_length=False)[1].get(figure, 0.0) for word in words)
+    return sum(found) / len(words) if words else 0.0
 
 
 def _shown_of(found: Sequence[tuple[float, dict[int, float]]], numbers: Sequence[str], figure: int) -> float | None:
