@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from finlmm_core.domain import Box
+from finlmm_parsers.chart_legends import Seed, add_legends, distance
 from finlmm_parsers.chart_marks import THIN, Mark, backgrounds, find_marks, is_unseen, is_white
 from finlmm_parsers.layout.captions import is_source_note, numbered_caption
 from finlmm_parsers.layout.text import is_cjk
@@ -20,17 +20,6 @@ from finlmm_parsers.primitives import PagePrimitives
 
 _DIGIT = re.compile(r"\d")
 _SERIES_SIGNS = frozenset("■□▪▫●○•◆◇▲△▼—–-━")
-
-
-@dataclass(slots=True)
-class _Seed:
-    marks: list[Mark]
-    box: Box
-    core: Box
-    frame: Box | None = None
-    lines: list[int] = field(default_factory=list)
-    label_size: float = 0.0  # usual font size of its labels, points
-    ceiling: float = 0.0  # how far up its neighbours in a row of panels reach, so it may too
 
 
 def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[TableRegion]) -> list[FigureRegion]:
@@ -62,6 +51,7 @@ def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[Ta
             seed.box = _with_shapes(page, seed, seeds, blocked)
             seed.box = _with_title_rule(page, seed, lines)
         _level_panels(seeds)
+    add_legends(page, seeds, lines, blocked)
     for seed in seeds:
         _add_title(page, seed, seeds, lines, prose, blocked)
     found = []
@@ -203,7 +193,7 @@ def _frame_of(box: Box, frames: Sequence[tuple[Box, bool]], others: Sequence[Box
 
 def _seeds(
     page: PagePrimitives, marks: Sequence[Mark], frames: Sequence[tuple[Box, bool]], lines: Sequence[Line]
-) -> list[_Seed]:
+) -> list[Seed]:
     """Put marks together that overlap, stand on one axis, or stand in one white chart area."""
     parent = list(range(len(marks)))
 
@@ -243,7 +233,7 @@ def _seeds(
     seeds = []
     for group in groups.values():
         box = Box.around(mark.box for mark in group)
-        seeds.append(_Seed(group, box, box))
+        seeds.append(Seed(group, box, box))
     for seed in seeds:
         seed.frame = _frame_of(seed.box, frames, [other.box for other in seeds if other is not seed])
         inside = sorted(line.size for line in lines if seed.box.covers(line.box) > 0.5)
@@ -267,19 +257,19 @@ def _stands_on(box: Box, axis: Box) -> bool:
     return along > 0.8 * box.height and min(abs(axis.x0 - box.x1), abs(axis.x1 - box.x0)) <= 3.0
 
 
-def _holds_marks(table: Box, seed: _Seed) -> bool:
+def _holds_marks(table: Box, seed: Seed) -> bool:
     return any(table.overlap(mark.box) > 0.5 * mark.box.area for mark in seed.marks)
 
 
-def _is_labels(table: TableRegion, seeds: Sequence[_Seed]) -> bool:
+def _is_labels(table: TableRegion, seeds: Sequence[Seed]) -> bool:
     """Tell a table that is made of a chart's labels: it lies over marks, or is a row or two right beside them."""
     over = sum(table.box.overlap(seed.box) for seed in seeds)
     if over > 0.15 * table.box.area or any(_holds_marks(table.box, seed) for seed in seeds):
         return True
-    return len(table.rows) <= 2 and any(_distance(table.box, seed.box) < 15.0 for seed in seeds)
+    return len(table.rows) <= 2 and any(distance(table.box, seed.box) < 15.0 for seed in seeds)
 
 
-def _with_shapes(page: PagePrimitives, seed: _Seed, seeds: Sequence[_Seed], blocked: Sequence[Box]) -> Box:
+def _with_shapes(page: PagePrimitives, seed: Seed, seeds: Sequence[Seed], blocked: Sequence[Box]) -> Box:
     """Grow over axes, grid lines, ticks, markers and other paths that touch the marks or lie within them."""
     box = seed.box
     others = [other.core for other in seeds if other is not seed]
@@ -321,8 +311,8 @@ def _with_shapes(page: PagePrimitives, seed: _Seed, seeds: Sequence[_Seed], bloc
 
 def _grow_over_text(
     page: PagePrimitives,
-    seed: _Seed,
-    seeds: Sequence[_Seed],
+    seed: Seed,
+    seeds: Sequence[Seed],
     lines: Sequence[Line],
     prose: Sequence[bool],
     blocked: Sequence[Box],
@@ -338,13 +328,13 @@ def _grow_over_text(
         if not inside:
             if numbered_caption(line.text) or is_source_note(line.text) or (prose[index] and not line.bold):
                 continue
-            own = _distance(seed.box, box)
+            own = distance(seed.box, box)
             middle = (box.x0 + box.x1) / 2
             if seed.core.x0 - 6 <= middle <= seed.core.x1 + 6:  # over or under it: panels beside it have no claim
                 rivals = [other for other in others if other.x0 <= middle <= other.x1]
             else:
                 rivals = others
-            if own > 150 or any(_distance(rival, box) < own for rival in rivals):
+            if own > 150 or any(distance(rival, box) < own for rival in rivals):
                 continue
             if seed.frame is not None and seed.frame.grown(2.0).covers(box) < 0.7:
                 continue
@@ -380,7 +370,7 @@ def _grow_over_text(
     seed.lines = sorted(taken)
 
 
-def _level_panels(seeds: Sequence[_Seed]) -> None:
+def _level_panels(seeds: Sequence[Seed]) -> None:
     """Let panels that stand on one level reach up as far as the highest of them: titles stand in one row."""
     for seed in seeds:
         mates = [
@@ -391,7 +381,7 @@ def _level_panels(seeds: Sequence[_Seed]) -> None:
         seed.ceiling = min(mates, default=seed.box.y0)
 
 
-def _belongs(seed: _Seed, line: Line, running: bool, reach: float, row: Sequence[Line]) -> bool:
+def _belongs(seed: Seed, line: Line, running: bool, reach: float, row: Sequence[Line]) -> bool:
     """Tell whether a line is a label, a legend or a title of the chart, by where it stands.
 
     Args:
@@ -449,7 +439,7 @@ def _is_legend(line: Line) -> bool:
     return signs >= 2 or (signs == 1 and len(line.words) <= 6)
 
 
-def _with_title_rule(page: PagePrimitives, seed: _Seed, lines: Sequence[Line]) -> Box:
+def _with_title_rule(page: PagePrimitives, seed: Seed, lines: Sequence[Line]) -> Box:
     """Grow up to a rule as wide as the chart that stands over it with nothing between: a title stands on it."""
     box, core = seed.box, seed.core
     best: Box | None = None
@@ -472,8 +462,8 @@ def _with_title_rule(page: PagePrimitives, seed: _Seed, lines: Sequence[Line]) -
 
 def _add_title(
     page: PagePrimitives,
-    seed: _Seed,
-    seeds: Sequence[_Seed],
+    seed: Seed,
+    seeds: Sequence[Seed],
     lines: Sequence[Line],
     prose: Sequence[bool],
     blocked: Sequence[Box],
@@ -536,18 +526,12 @@ def _rule_between(rules: Sequence[tuple[float, ...]], box: Box, line: Line) -> b
     return False
 
 
-def _distance(first: Box, second: Box) -> float:
-    dx = max(0.0, second.x0 - first.x1, first.x0 - second.x1)
-    dy = max(0.0, second.y0 - first.y1, first.y0 - second.y1)
-    return float((dx * dx + dy * dy) ** 0.5)
-
-
 # ---------------------------------------------------------------------------------------------------------- checks
 
 
-def _without_nested(seeds: Sequence[_Seed]) -> list[_Seed]:
+def _without_nested(seeds: Sequence[Seed]) -> list[Seed]:
     """Join seeds of which one lies mostly in the other."""
-    kept: list[_Seed] = []
+    kept: list[Seed] = []
     for seed in sorted(seeds, key=lambda seed: -seed.box.area):
         for larger in kept:
             if larger.box.covers(seed.box) > 0.6:
@@ -560,7 +544,7 @@ def _without_nested(seeds: Sequence[_Seed]) -> list[_Seed]:
     return kept
 
 
-def _is_chart(seed: _Seed, lines: Sequence[Line], prose: Sequence[bool], page: PagePrimitives) -> bool:
+def _is_chart(seed: Seed, lines: Sequence[Line], prose: Sequence[bool], page: PagePrimitives) -> bool:
     """Tell a chart from decoration: it is large enough, has numbers beside its marks, and holds no running text."""
     box = seed.box
     if box.width < 50 or box.height < 40:
