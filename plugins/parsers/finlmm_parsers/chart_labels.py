@@ -239,7 +239,7 @@ def is_swatch(shape: Shape, pieces: Sequence[Piece]) -> Piece | None:
     best: Piece | None = None
     for piece in pieces:
         size = piece.size
-        if height > 1.6 * size or width > 4.5 * size or (width > 1.6 * size and height > 0.8 * size):
+        if height > 1.6 * size or width > 4.5 * size or (width > 1.6 * size and height > size):
             continue
         start = piece.box.x0
         if not (-0.5 <= start - shape.x1 <= 1.6 * size) or abs(middle - piece.y) > 0.45 * size:

@@ -252,7 +252,7 @@ def headings_above(
     for block in blocks:
         box = Box.around(piece.box for piece in block)
         size = block[0].size
-        if plot.y0 - box.y1 > 1.8 * size:
+        if plot.y0 - box.y1 > 2.5 * size:
             continue
         owners = []
         for k, (low, high) in enumerate(stretches):

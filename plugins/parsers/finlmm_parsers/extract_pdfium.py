@@ -143,13 +143,17 @@ class PdfiumFile:
         return "".join(chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else " " for code in codes)
 
     def _words_of(self, text_page: int, to_shown: Affine) -> list[Word]:
-        lib = self._lib
         text = self._text(text_page)
         pattern = _ODD_WORD if _ODD.search(text) else _WORD
         matches = list(pattern.finditer(text))
         if not matches:
             return []
-        spans = [match.span() for match in matches]
+        return self._words_at(text_page, text, [match.span() for match in matches], to_shown)
+
+    def _words_at(
+        self, text_page: int, text: str, spans: list[tuple[int, int]], to_shown: Affine, parted: bool = False
+    ) -> list[Word]:
+        lib = self._lib
         # The boxes of the first and the last character of each word, one after the other: left, top, right, bottom.
         buffer = (ctypes.c_float * (8 * len(spans)))()
         at = ctypes.addressof(buffer)
@@ -181,11 +185,39 @@ class PdfiumFile:
             if style is None:
                 style = styles[font, height] = self._style(text_page, start, font, to_shown)
             shown_as.append(style)
-        texts = [match.group() for match in matches]
-        texts = [text[:-1] + "-" if text[-1] in "\x02\ufffe" else text for text in texts]
         sizes, bolds, uprights = zip(*shown_as, strict=True)
+        # pdfium runs a text of one character on after the text above it: values in a stacked bar, ticks of an axis
+        letters = np.maximum(np.array(sizes), 0.05 * np.array(heights))
+        tall = np.flatnonzero((y1 - y0 > 1.6 * letters) & np.array(uprights))
+        if len(tall) and not parted:
+            return self._words_at(
+                text_page, text, self._parted(text_page, spans, tall.tolist(), to_shown), to_shown, True
+            )
+        texts = [text[start:end] for start, end in spans]
+        texts = [text[:-1] + "-" if text[-1] in "\x02\ufffe" else text for text in texts]
         rows = zip(texts, x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), sizes, bolds, uprights, strict=True)
         return list(map(Word._make, rows))
+
+    def _parted(
+        self, text_page: int, spans: list[tuple[int, int]], tall: list[int], to_shown: Affine
+    ) -> list[tuple[int, int]]:
+        """Cut spans where a character stands wholly above or below the one before it."""
+        result, at = [], self._float_at
+        for index, (start, end) in enumerate(spans):
+            if index not in tall:
+                result.append((start, end))
+                continue
+            top = bottom = 0.0
+            for place in range(start, end):
+                self._lib.FPDFText_GetLooseCharBox(text_page, place, at)
+                left, high, right, low = self._floats[0:4]
+                _, y0, _, y1 = to_shown.bounds(left, low, right, high)
+                if place > start and (y0 >= bottom or y1 <= top):
+                    result.append((start, place))
+                    start = place
+                top, bottom = y0, y1
+            result.append((start, end))
+        return result
 
     def _style(self, text_page: int, index: int, font: int, to_shown: Affine) -> tuple[float, bool, bool]:
         """Return font size as shown, boldness, and whether the writing runs left to right, of one character."""
