@@ -41,7 +41,7 @@ def words_of(glyphs: Iterable[Glyph]) -> list[Word]:
     runs: list[list[Glyph]] = []
     spaced: list[bool] = []  # white space stood before the run
     current: list[Glyph] = []
-    space_before = True
+    space_before = False
     for glyph in glyphs:
         text = _plain(glyph.text)
         if not text or text.isspace():

@@ -6,7 +6,7 @@ had been drawn: from there on it goes the way of all pages.
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +25,11 @@ FEW_CHARACTERS = 250
 PICTURE_SHARE = 0.6
 #: Painted shapes on a page without text from which on its letters are taken to be outlines.
 MANY_OUTLINES = 150
+#: Private-use, replacement and control characters.
+_UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_LATIN = re.compile("[A-Za-z]")
+#: Share of vowels among the Latin letters of a text below which it is in no language.
+VOWEL_SHARE = 0.2
 #: Share of unreadable characters from which on a text layer is of no use.
 UNREADABLE_SHARE = 0.3
 #: A page picture's longer side, in pixels: 10-point letters on A4 are then 19 pixels high, which OCR reads well.
@@ -55,19 +60,21 @@ def is_garbage(texts: Sequence[str]) -> bool:
     """Tell whether a text layer is mostly characters that mean nothing.
 
     Fonts without a table of characters give private-use or replacement characters, or glyph numbers that come out as
-    control characters, or letters in which no language is written: of Latin letters, more than a fifth are vowels in
+    control characters, or letters in which no language is written: of Latin letters, more than a quarter are vowels in
     all languages that reports are written in.
     """
     text = "".join(texts)
     if len(text) < 20:
         return False
-    unreadable = sum(1 for letter in text if letter == "\ufffd" or unicodedata.category(letter) in ("Co", "Cn", "Cc"))
-    if unreadable >= UNREADABLE_SHARE * len(text):
+    if not text.isascii() and len(_UNREADABLE.findall(text)) >= UNREADABLE_SHARE * len(text):
         return True
-    letters = [letter for letter in text.lower() if "a" <= letter <= "z"]
-    if len(letters) < 200 or len(letters) < 0.5 * len(text):
+    vowels = sum(text.count(letter) for letter in "aeiouyAEIOUY")
+    if vowels >= VOWEL_SHARE * len(text):  # of nearly all pages this is enough to know
         return False
-    return sum(1 for letter in letters if letter in "aeiouy") < 0.15 * len(letters)
+    if len(_UNREADABLE.findall(text)) >= UNREADABLE_SHARE * len(text):
+        return True
+    letters = len(_LATIN.findall(text))
+    return letters >= max(200, 0.5 * len(text)) and vowels < VOWEL_SHARE * letters
 
 
 def covered_share(rasters: Sequence[Raster], width: float, height: float) -> float:
