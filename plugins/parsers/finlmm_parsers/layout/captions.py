@@ -35,6 +35,8 @@ _REFERENCE = re.compile(
     r"|所示|显示|可见|中)",
     re.IGNORECASE,
 )
+# what heads a page of a filing and names no table
+_PAGE_HEAD = re.compile(r"^table of contents$|^notes? to (?:the )?.*financial statements|\(continued\)$", re.IGNORECASE)
 _BULLET = re.compile(r"^[•●▪■◆►▶·○–—\-*]\s")
 
 
@@ -227,7 +229,12 @@ def _title_above(
         if is_unit_note(line.text):
             top = line.y0  # a line that only tells the unit stands between title and table
             continue
-        if is_source_note(line.text) or _BULLET.match(line.text) or not _title_like(line, box, kind):
+        if (
+            is_source_note(line.text)
+            or _BULLET.match(line.text)
+            or _PAGE_HEAD.search(line.text)
+            or not _title_like(line, box, kind)
+        ):
             break
         if members:
             first = lines[members[-1]]

@@ -67,8 +67,10 @@ def find_columns(body: list[Row]) -> list[Column]:
     others: list[Line] = []
     for line, _ in texts:
         middle = (line.x0 + line.x1) / 2
-        if middle < first.x0:
+        if middle < first.x0 and line.x1 - first.x0 < 0.3 * (line.x1 - line.x0):
             stub.append(line)
+        elif line.x0 < first.x1 and line.x1 > first.x0:
+            first.x0, first.x1 = min(first.x0, line.x0), max(first.x1, line.x1)
         elif not any(line.x0 < c.x1 and line.x1 > c.x0 for c in value_columns):
             others.append(line)
     columns = [*_text_columns(stub), *value_columns, *_text_columns(others)]
@@ -189,6 +191,8 @@ def _merge_labels(
 ) -> tuple[list[list[Cell | None]], list[str]]:
     """Return finished rows and the section label of each: rows without values are label lines or section labels."""
     right = max((max(w.x1 for w in cells[0]) for cells in grid if cells[0]), default=columns[0].x1)
+    if columns[1].x0 - right > 4 * body[0].size:
+        right = columns[1].x0  # there is room to the next column: no label was broken for want of it
     right = min(right, columns[1].x0)
     labels = [
         Label(sorted(cells[0], key=lambda w: w.x0), _is_data(row, cells, columns), row.y0, row.y1)
@@ -238,7 +242,7 @@ def _merge_labels(
         if group and made[0] is not None:
             indent = made[0].box.x0
             outside = child_indent > group_indent + 2 and indent <= group_indent + 1
-            total = is_total(made[0].text, group) or _ruled_above(made, rows[-1] if rows else None, ruling)
+            total = is_total(made[0].text, group, outside) or _ruled_above(made, rows[-1] if rows else None, ruling)
             if not child_indent:
                 child_indent = indent
             elif outside and not total:

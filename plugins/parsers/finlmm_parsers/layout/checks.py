@@ -39,7 +39,7 @@ def is_table(
         return False
     if columns == 1 and (_contents_list(data) or _axis(data)):
         return False
-    return not _painted(box, ruling, page, data)
+    return not (_list_of_documents(data) or _painted(box, page, data))
 
 
 def _ruled(box: Box, ruling: Ruling) -> bool:
@@ -84,8 +84,16 @@ def _axis(data: list[Row]) -> bool:
     return len(steps) == 1 and 0 not in steps
 
 
-def _painted(box: Box, ruling: Ruling, page: PagePrimitives, data: list[Row]) -> bool:
-    """Tell whether what is painted in the box is a drawing: curves, or bars that stand or end inside the box."""
+def _list_of_documents(data: list[Row]) -> bool:
+    """Tell whether rows are long texts with nothing but dates and marks beside them: an index of exhibits."""
+    values = [value for row in data for value in row.values]
+    plain = sum(1 for value in values if "/" in value.words[-1].text or not any(map(str.isdigit, value.words[-1].text)))
+    words = sum(len(line.words) for row in data for line in row.texts)
+    return plain >= 0.7 * len(values) and words > 8 * len(data)
+
+
+def _painted(box: Box, page: PagePrimitives, data: list[Row]) -> bool:
+    """Tell whether what is painted in the box is a drawing: curves, bars that stand, or bars of differing lengths."""
     boxes = page.shape_boxes
     if not len(boxes):
         return False
@@ -97,6 +105,7 @@ def _painted(box: Box, ruling: Ruling, page: PagePrimitives, data: list[Row]) ->
     )
     curves = bars = 0
     size = data[0].size
+    ends: list[int] = []
     for k in inside.nonzero()[0]:
         shape = page.shapes[int(k)]
         if shape.curved or (shape.segments > 8 and shape.fill is None):
@@ -105,6 +114,10 @@ def _painted(box: Box, ruling: Ruling, page: PagePrimitives, data: list[Row]) ->
             tall, wide = shape.y1 - shape.y0, shape.x1 - shape.x0
             if tall > 3 * size and wide > 2.5 and tall > 1.2 * wide:
                 bars += 1
+            elif 0.5 * size < tall < 3 * size and wide > 3:
+                ends.append(round(shape.x1 / 3))
+    if len(ends) >= 3 and len(set(ends)) > 0.6 * len(ends) and len(ends) >= 0.5 * len(data):
+        return True  # shaded cells end where their columns end, bars where their values do
     return (curves >= 2 and curves > 0.3 * len(data)) or (bars >= 3 and bars > 0.3 * len(data))
 
 

@@ -37,6 +37,7 @@ def read_headings(
     pieces: list[list[Piece]] = []
     below = [""] * len(columns)  # what the rows further down say of each column
     under: list[Piece] = []
+    prefixes: dict[int, str] = {}
     for row in reversed(head):
         placed = _row_pieces(row, columns, ruling, below, under)
         under = placed
@@ -46,14 +47,32 @@ def read_headings(
             if not is_unit_note(text):
                 for index in range(piece.first, piece.last + 1):
                     below[index] = f"{text} {below[index]}".strip()
+        _share_prefix(placed, prefixes)
     texts: list[str] = []
     boxes: list[Box | None] = []
     for index in range(len(columns)):
         over = [piece for row in pieces for piece in row if piece.first <= index <= piece.last]
-        texts.append(join_lines(text for piece in over if not _is_unit(text := join_words(list(piece.words)), piece)))
+        told = [text for piece in over if not _is_unit(text := join_words(list(piece.words)), piece)]
+        texts.append(join_lines([prefixes[index], *told] if index in prefixes else told))
         own = [piece.box for piece in over]
         boxes.append(Box.around(own).rounded() if own else None)
     return tuple(texts), tuple(boxes)
+
+
+def _share_prefix(pieces: list[Piece], prefixes: dict[int, str]) -> None:
+    """Note what a row says once for all its periods: "Years ended December 31, 2022", "2021", "2020"."""
+    for k, piece in enumerate(pieces):
+        following = pieces[k + 1 :]
+        if (
+            piece.first > 0
+            and len(piece.words) > 1
+            and is_year(piece.words[-1].text)
+            and any(c.isalpha() for c in piece.words[0].text)
+            and following
+            and all(len(p.words) == 1 and is_year(p.words[0].text) for p in following)
+        ):
+            for other in following:
+                prefixes[other.first] = join_words(list(piece.words[:-1]))
 
 
 def _is_unit(text: str, piece: Piece) -> bool:
@@ -162,6 +181,9 @@ def _between(x0: float, x1: float, columns: list[Column]) -> bool:
 def _place(words: list[Word], columns: list[Column]) -> Piece:
     """Return the heading with the columns that it overlaps, or the nearest one."""
     x0, x1 = words[0].x0, max(w.x1 for w in words)
+    under = [i for i, c in enumerate(columns) if x0 - 1 <= c.middle <= x1 + 1]
+    if len(under) == 1 and under[0] > 0:
+        return Piece(tuple(words), under[0], under[0])
     overlapped = [
         i
         for i, c in enumerate(columns)
@@ -240,21 +262,36 @@ def _error(columns: list[Column], a: int, b: int, middle: float, pitch: float) -
 
 
 def _shared_out(pieces: list[Piece], columns: list[Column], below: list[str]) -> list[Piece] | None:
-    """Return the headings with all columns shared out among them, where each then covers the same headings below."""
+    """Return the headings with columns shared out among them, where each then covers the same headings below.
+
+    The columns are all from some column to the last; those before it (notes, maturity) have no spanning heading.
+    """
     spanning = [p for p in pieces if p.first > 0]
-    if len(spanning) < 2 or (len(columns) - 1) % len(spanning) or len(columns) - 1 == len(spanning):
+    count = len(spanning)
+    if count < 2:
         return None
-    each = (len(columns) - 1) // len(spanning)
-    groups = [below[1 + k * each : 1 + (k + 1) * each] for k in range(len(spanning))]
-    if not all(groups[0]) or any(group != groups[0] for group in groups[1:]):
-        return None
-    result = [p for p in pieces if p.first == 0]
-    for k, piece in enumerate(spanning):
-        first, last = 1 + k * each, (k + 1) * each
-        if not (piece.last >= first and piece.first <= last):
-            return None
-        result.append(Piece(piece.words, first, last))
-    return result
+    pitch = (columns[-1].x1 - columns[1].x1) / max(1, len(columns) - 2)
+    for start in range(1, len(columns) - count):
+        each, left = divmod(len(columns) - start, count)
+        if left or each < 2:
+            continue
+        groups = [below[start + k * each : start + (k + 1) * each] for k in range(count)]
+        if not all(groups[0]) or any(group != groups[0] for group in groups[1:]):
+            continue
+        result = [p for p in pieces if p.first == 0]
+        for k, piece in enumerate(spanning):
+            first, last = start + k * each, start + (k + 1) * each - 1
+            box = piece.box
+            error = min(
+                _error(columns, first, last, (box.x0 + box.x1) / 2, pitch),
+                abs(box.x1 - columns[last].x1) if box.width > 0.6 * pitch else 1e9,
+            )
+            if piece.last < first or piece.first > last or error > max(6.0, 0.3 * pitch):
+                break
+            result.append(Piece(piece.words, first, last))
+        else:
+            return result
+    return None
 
 
 def _alike(group: list[str], everything: list[str]) -> bool:

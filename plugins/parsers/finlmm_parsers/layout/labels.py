@@ -167,8 +167,8 @@ _TOTAL = re.compile(
 _WORD = re.compile(r"[a-z]{5,}")
 
 
-def is_total(label: str, group: str) -> bool:
-    """Tell whether a row sums up a section: it says so, or it names the section's subject again."""
+def is_total(label: str, group: str, outside: bool) -> bool:
+    """Tell whether a row sums up a section: it says so, or it names the section's subject again outside its indent."""
     if _TOTAL.search(label):
         return True
-    return bool(set(_WORD.findall(label.lower())) & set(_WORD.findall(group.lower())))
+    return outside and bool(set(_WORD.findall(label.lower())) & set(_WORD.findall(group.lower())))

@@ -48,7 +48,8 @@ def find_tables(page: PagePrimitives, lines: list[Line]) -> list[TableRegion]:
             table.title = caption.text if caption else ""
             others = [other.box for other in tables if other is not table]
             above = [line for line in lines_above(table.box, lines) if not any(b.overlap(line.box) for b in others)]
-            set_units(table, above)
+            head = [line.text for line in lines if line.y0 < table.box.y1 and table.box.covers(line.box) > 0.5][:40]
+            set_units(table, head, above)
     return tables
 
 
@@ -226,17 +227,19 @@ def _numbered_heads(row: Row, draft: Draft) -> bool:
 def _with_ruling(box: Box, ruling: Ruling, size: float) -> Box:
     """Return the box with the rules and bands that belong to it: those that begin and end near its sides."""
     x0, y0, x1, y1 = box
+    slack = max(40.0, 0.15 * box.width)
+    left, right = box.x0 - slack, box.x1 + slack
     for _ in range(2):
         for rule in ruling.horizontal:
             if rule.y0 < y0 - 0.7 * size or rule.y1 > y1 + 0.7 * size or rule.x0 > x1 or rule.x1 < x0:
                 continue
-            x0, x1 = min(x0, rule.x0), max(x1, rule.x1)
+            x0, x1 = (rule.x0 if left <= rule.x0 < x0 else x0), (rule.x1 if right >= rule.x1 > x1 else x1)
             y0, y1 = min(y0, rule.y0), max(y1, rule.y1)
         for band in ruling.bands:
             if band.y0 < y0 - 0.7 * size or band.y1 > y1 + 0.7 * size or band.x0 > x1 or band.x1 < x0:
                 continue
             if band.y1 - band.y0 > max(7 * size, y1 - y0 + size):
                 continue
-            x0, x1 = min(x0, band.x0), max(x1, band.x1)
+            x0, x1 = (band.x0 if left <= band.x0 < x0 else x0), (band.x1 if right >= band.x1 > x1 else x1)
             y0, y1 = min(y0, band.y0), max(y1, band.y1)
     return Box(x0, y0, x1, y1)

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 from finlmm_core.domain import Box
 from finlmm_core.quantities import Units
-from finlmm_parsers.layout.headings import read_units
+from finlmm_parsers.layout.headings import is_unit_note, read_units
 from finlmm_parsers.layout.types import Line, TableRegion
 
 _REACH = 70.0  # points above a table in which a line may tell its unit
 _MOST_LINES = 6
+_SPANS = frozenset(("years", "months", "days", "hours"))  # "Years ended", "12 months or longer" name periods
 
 
-def set_units(table: TableRegion, above: list[Line]) -> None:
+def set_units(table: TableRegion, head: list[str], above: list[Line]) -> None:
     """Fill unit, scale and currency of a table.
 
     The first of these that tells a scale counts: the stub's heading, the title, the lines above (nearest first), what
@@ -22,11 +23,12 @@ def set_units(table: TableRegion, above: list[Line]) -> None:
 
     Args:
         table: with header, rows and title filled.
+        head: the lines of its heading rows.
         above: lines over the table, nearest first.
     """
     unit: str | None = None
     scale, currency = 1, None
-    for found in _told(table, above):
+    for found in _told(table, head, above):
         if not found.text:
             continue
         if scale == 1 and found.scale != 1:
@@ -35,7 +37,7 @@ def set_units(table: TableRegion, above: list[Line]) -> None:
             if found.currency:
                 currency = currency or found.currency
         currency = currency or found.currency
-        if unit is None and found.unit and scale == 1:
+        if unit is None and found.unit and scale == 1 and found.unit not in _SPANS:
             unit = found.text
         if scale != 1 and currency:
             break
@@ -44,9 +46,12 @@ def set_units(table: TableRegion, above: list[Line]) -> None:
     table.unit, table.scale, table.currency = unit, scale, currency
 
 
-def _told(table: TableRegion, above: list[Line]) -> Iterator[Units]:
+def _told(table: TableRegion, head: list[str], above: list[Line]) -> Iterator[Units]:
     if table.header and table.header[0]:
         yield read_units(table.header[0])
+    for text in head:
+        if is_unit_note(text):
+            yield read_units(text)
     if table.title:
         yield read_units(table.title)
     for line in above:

@@ -16,7 +16,8 @@ _NUMBER = re.compile(
     r"(?:%|‰|x|X|×|bps|bp|pp|pts?|[mMbBkK]n?|p|¢|c|倍|元|亿|万|亿元|万元|年|天|个|家|[AEF])?[)\]]?"
     r"(?:%|x)?[*†‡§]{0,3}(?:\(\w{1,2}\)|\[\w{1,2}\])?\)?$"
 )
-_FRACTION = re.compile(r"^\d{1,4}(?:/\d{1,4}){1,2}[*†‡§\d]{0,2}$")  # attendance "5/6", a date "31/12/2021"
+# a range of years, attendance "5/6", a date "31/12/2021"
+_FRACTION = re.compile(r"^(?:19|20)\d\d[-–](?:19|20)\d\d$|^\d{1,4}(?:/\d{1,4}){1,2}[*†‡§\d]{0,2}$")
 _DASH = re.compile(r"^[$€£¥]?[-−–—‐―－]{1,3}[%)]?$")
 _WORDS = re.compile(r"^(?:\(?n/?[am]\.?\)?|n\.m\.?|nmf?|nil|not meaningful|[√✓✔●○◯×☑☒✗]|\*{1,3}|--+)$", re.IGNORECASE)
 _CURRENCY = re.compile(rf"^\(?(?:{_SIGN})\(?$")
@@ -46,14 +47,16 @@ def is_number(text: str) -> bool:
     if len(text) > 24:
         return False
     if any(c in "0123456789" for c in text):
-        if "/" in text:
+        if "/" in text or (len(text) == 9 and text[4] in "-–"):
             return _FRACTION.match(text) is not None
         return _NUMBER.match(text) is not None
     return _DASH.match(text) is not None or _WORDS.match(text) is not None
 
 
 def is_year(text: str) -> bool:
-    """Tell whether a token names a period in one word."""
+    """Tell whether a token names a period in one word, or a change between two ("21/20")."""
+    if len(text) == 5 and text[2] == "/" and text[:2].isdigit() and text[3:].isdigit():
+        return abs(int(text[:2]) - int(text[3:])) == 1
     return _YEAR.match(text) is not None
 
 
@@ -137,6 +140,8 @@ def _is_marker(words: list[Word], following: Line) -> bool:
 def _kinds(words: list[Word]) -> list[str] | None:
     """Return for each token V (value), C (sign before), A (sign after), or None where one is plain text."""
     kinds: list[str] = []
+    if len(words) == 3 and is_year(words[0].text) and is_year(words[2].text) and _DASH.match(words[1].text):
+        return None  # "2022 - 2026" is a label
     for word in words:
         text = word.text
         first = text[0]
