@@ -91,6 +91,8 @@ def find_marks(page: PagePrimitives) -> list[Mark]:
             rules.append(shape.box)
         filled = not is_white(shape.fill) and not (shape.curved and is_unseen(shape, grounds))
         if filled and shape.segments in (4, 5) and not shape.curved:
+            if w > 0.9 * width or h > 0.75 * height:
+                continue  # a stripe along the page's edge
             if (w >= 3.0 and h >= 0.4) or (h >= 3.0 and w >= 0.4):
                 bars.append(index)
         elif w <= THIN or h <= THIN:

@@ -54,6 +54,8 @@ def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[Ta
     add_legends(page, seeds, lines, blocked)
     for seed in seeds:
         _add_title(page, seed, seeds, lines, prose, blocked)
+    for seed in seeds:
+        _fill_frame(seed, frames)
     found = []
     for seed in _without_nested(seeds):
         if _is_chart(seed, lines, prose, page):
@@ -176,6 +178,14 @@ def _frames(page: PagePrimitives, lines: Sequence[Line], prose: Sequence[bool]) 
     return result
 
 
+def _fill_frame(seed: Seed, frames: Sequence[tuple[Box, bool]]) -> None:
+    """Take the whole of a frame that is seen (outlined or coloured) and holds this chart alone."""
+    for frame, seen in frames:
+        if seen and seed.frame is not None and frame.iou(seed.frame) > 0.9 and frame.area < 4.5 * seed.box.area:
+            seed.box = Box.around((seed.box, frame))
+            return
+
+
 def _frame_of(box: Box, frames: Sequence[tuple[Box, bool]], others: Sequence[Box]) -> Box | None:
     """Return the largest frame around a seed that is not much larger and has no other seed in it."""
     best = None
@@ -225,7 +235,7 @@ def _seeds(
                     frame.covers(first.box) > 0.95 and frame.covers(second.box) > 0.95 and frame.area < 6 * both.area
                     for frame in white
                 )
-            if together:
+            if together or _same_axes(first, second, lines):
                 parent[find(j)] = find(i)
     groups: dict[int, list[Mark]] = {}
     for index, mark in enumerate(marks):
@@ -241,6 +251,17 @@ def _seeds(
         seed.ceiling = seed.box.y0
     seeds.sort(key=lambda seed: (seed.box.y0, seed.box.x0))
     return seeds
+
+
+def _same_axes(first: Mark, second: Mark, lines: Sequence[Line]) -> bool:
+    """Tell whether two drawn series span the same width, one over the other, with no row of labels between."""
+    if first.kind != "line" or second.kind != "line":
+        return False
+    upper, lower = sorted((first.box, second.box), key=lambda box: box.y0)
+    if abs(upper.x0 - lower.x0) > 6.0 or abs(upper.x1 - lower.x1) > 6.0 or lower.y0 - upper.y1 > 0.6 * upper.width:
+        return False
+    between = Box(upper.x0, upper.y1, upper.x1, lower.y0)
+    return sum(len(line.words) for line in lines if between.covers(line.box) > 0.6) < 4
 
 
 def _home(box: Box, frames: Sequence[Box]) -> Box | None:
