@@ -28,8 +28,10 @@ MANY_OUTLINES = 150
 #: Private-use, replacement and control characters.
 _UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _LATIN = re.compile("[A-Za-z]")
-#: Share of vowels among the Latin letters of a text below which it is in no language.
-VOWEL_SHARE = 0.2
+#: The letters that are most frequent in languages written with Latin letters, and the share of all letters, about .65
+#: in English and .31 where letters are drawn by lot, below which a text is in no language.
+_FREQUENT = "etaoinsrETAOINSR"
+FREQUENT_SHARE = 0.4
 #: Share of unreadable characters from which on a text layer is of no use.
 UNREADABLE_SHARE = 0.3
 #: A page picture's longer side, in pixels: 10-point letters on A4 are then 19 pixels high, which OCR reads well.
@@ -60,21 +62,20 @@ def is_garbage(texts: Sequence[str]) -> bool:
     """Tell whether a text layer is mostly characters that mean nothing.
 
     Fonts without a table of characters give private-use or replacement characters, or glyph numbers that come out as
-    control characters, or letters in which no language is written: of Latin letters, more than a quarter are vowels in
-    all languages that reports are written in.
+    control characters, or letters shifted along the alphabet, in which no language is written.
     """
     text = "".join(texts)
     if len(text) < 20:
         return False
     if not text.isascii() and len(_UNREADABLE.findall(text)) >= UNREADABLE_SHARE * len(text):
         return True
-    vowels = sum(text.count(letter) for letter in "aeiouyAEIOUY")
-    if vowels >= VOWEL_SHARE * len(text):  # of nearly all pages this is enough to know
+    frequent = sum(text.count(letter) for letter in _FREQUENT)
+    if frequent >= FREQUENT_SHARE * len(text):  # of nearly all pages this is enough to know
         return False
     if len(_UNREADABLE.findall(text)) >= UNREADABLE_SHARE * len(text):
         return True
     letters = len(_LATIN.findall(text))
-    return letters >= max(200, 0.5 * len(text)) and vowels < VOWEL_SHARE * letters
+    return letters >= max(200, 0.5 * len(text)) and frequent < FREQUENT_SHARE * letters
 
 
 def covered_share(rasters: Sequence[Raster], width: float, height: float) -> float:
