@@ -53,6 +53,9 @@ _PROFIT = re.compile(
     r"profit\s+(?:before\s+tax|for\s+the\s+(?:year|period))|segment\s+(?:profit|income))\Z|\A(?:毛利润?|营业利润|净利润|利润总额|归母净利润|归属于母公司(?:股东|所有者)的净利润|EBITDA)\Z",
     re.IGNORECASE,
 )
+_OPENING = re.compile(
+    r"beginning|opening|balances?,? (?:at|as of) january 1|at january 1|january 1\Z|期初|年初", re.IGNORECASE
+)
 _BALANCE_ROW = re.compile(
     r"beginning|ending|end of|balance|at (?:december|june|march|september)|期初|期末|余额", re.IGNORECASE
 )
@@ -81,8 +84,9 @@ _FLOW = re.compile(
     re.IGNORECASE,
 )
 _STOCK = re.compile(
-    r"asset|liabilit|debt|receivable|payable|inventor|equity|goodwill|balance|obligation|allowance|equivalents|property|accumulated|deferred|per share|margin|rate|"
-    r"outstanding|backlog|资产|负债|应收|应付|存货|权益|余额|借款|率|每股",
+    r"(?<![a-z])(?:(?:non-?)?(?:current )?assets?|liabilit\w+|debt|receivables?|payables?|inventor\w+|equity|goodwill|balances?|obligations?|allowances?|"
+    r"equivalents|property|accumulated|deferred|per share|margins?|rates?|outstanding|backlog|financial position)(?![a-z])|"
+    r"资产|负债|应收|应付|存货|权益|余额|借款|率|每股",
     re.IGNORECASE,
 )
 
@@ -92,7 +96,9 @@ def _flow(row: Row, grid: Grid) -> bool:
     if _STOCK.search(row.label) or _STOCK.search(row.group):
         return False
     title = f"{grid.table.title} {grid.figure.caption}"
-    return bool(_FLOW.search(row.label)) or (bool(_FLOW.search(title)) and not _STOCK.search(title))
+    if _STOCK.search(title) and not re.search(r"income|operations|cash flow|expense|利润|现金流", title, re.IGNORECASE):
+        return False
+    return bool(_FLOW.search(row.label) or _FLOW.search(title))
 
 
 _SIGNED = re.compile(r"income|profit|earnings|loss|cash|net|result|利润|损益|现金|净", re.IGNORECASE)
@@ -122,7 +128,8 @@ def _money(row: Row, grid: Grid) -> bool:
 
 def drafts_of(grid: Grid) -> Iterator[Draft]:
     """Yield every question that the grid carries, in a fixed order."""
-    rows = [row for row in grid.rows if row.unique and row.kind != "unclear"]
+    # An opening balance is the closing one of the period before: its change between columns says nothing of them.
+    rows = [row for row in grid.rows if row.unique and row.kind != "unclear" and not _OPENING.search(row.label)]
     for columns in grid.series:
         pool = tuple(row for row in rows if sum(_has(row, column) for column in columns) >= 2)
         for row in pool:
@@ -382,11 +389,25 @@ def _in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dr
             and max(values.values()) > sum(values[row.index] for row in positive) / 2
         ):
             continue  # it may be a total that was not printed as one
+        if group_number >= verified and _holds_a_sum([row.cells[column.index] for row in held]):
+            continue
         if any(_REVENUE.match(row.label) or _PROFIT.match(row.label) for row in group):
             continue  # lines of an income statement follow from each other: their order says nothing
         if any(cell.number.unit == "percent" and cell.value >= 100 for row in held for cell in row.cells.values()):
             continue
         yield from _statistics_in_column(grid, column, held, spoken)
+
+
+def _holds_a_sum(cells: list[Cell]) -> bool:
+    """Whether one of the numbers is the sum of two or more that stand together before it: a subtotal among items."""
+    for last in range(2, len(cells)):
+        total = Decimal(0)
+        for first in range(last - 1, -1, -1):
+            total += cells[first].value
+            step = Decimal(1).scaleb(-cells[last].number.decimals)
+            if last - first >= 2 and abs(total - cells[last].value) <= step * (last - first) / 2:
+                return True
+    return False
 
 
 def _statistics_in_column(grid: Grid, column: Column, held: list[Row], spoken: list[Row]) -> Iterator[Draft]:

@@ -55,6 +55,11 @@ _CALENDAR = re.compile(
     r"september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|unaudited|\d{1,4})\b|[年月日度季第期末至-]",
     re.IGNORECASE,
 )
+_BARE_TITLE = re.compile(
+    r"(?:numerator|denominator|products?|subsidiar(?:y|ies)|descriptions?|amounts?|totals?|others?|names?|items?|locations?|categor(?:y|ies)|company|type|"
+    r"assets|liabilities|segments?|weighted average|notes?|项目|指标|名称|类别|合计)\Z",
+    re.IGNORECASE,
+)
 _VERB = re.compile(
     r"\b(?:was|were|is|are|has|have|had|did|does|we|our|us|determined|recorded|recognized|included|consisted|it|this|these|that|which|if|may|will)\b",
     re.IGNORECASE,
@@ -129,7 +134,12 @@ def clean_title(text: str, language: Language, sentence: bool = False) -> str:
     text = _SPACES.sub(" ", text).strip()
     for _ in range(2):
         text = _NUMBERED.sub("", text, count=1)
-    text = re.sub(r"\[[^\]]{0,30}\]", "", _OWNER.sub("", text)).strip()
+    text = re.sub(
+        r"\[[^\]]{0,30}\]|\A\(?(?:in )?(?:millions|thousands|billions)[^()]{0,40}\)",
+        "",
+        _OWNER.sub("", text),
+        flags=re.IGNORECASE,
+    ).strip()
     if language == "en" and text[:1].islower():
         return ""  # the end of a sentence that began elsewhere
     text = _LEAD_IN.sub("", text)
@@ -153,6 +163,8 @@ def clean_title(text: str, language: Language, sentence: bool = False) -> str:
     if re.match(r"(?:买入|增持|中性|减持|推荐|强烈推荐|谨慎推荐|维持|首次|上调|下调)", text):
         return ""  # a broker's rating beside the report's title
     if re.match(r"(?:table of )?contents\b|index\b|目录|signatures?\b", text, re.IGNORECASE):
+        return ""
+    if _BARE_TITLE.match(text):
         return ""
     if not re.sub(_CALENDAR, "", text).strip(" ,.()"):
         return ""  # only dates
