@@ -84,6 +84,10 @@ def link_captions(
             continue
         title = _title_inside(box, lines) if kind == "chart" else None
         title = title or _title_above(box, kind, lines, boxes, used)
+        if kind != "table" and (title is None or title.box.y1 <= box.y0):
+            below = _title_below(box, lines, boxes)
+            if below and (title is None or below.box.y0 - box.y1 < box.y0 - title.box.y1 - 3):
+                title = below
         found[which] = title or numbered
     return found
 
@@ -219,6 +223,10 @@ def _title_above(
         if line.x1 < box.x0 or line.x0 > box.x1:
             continue
         size = line.size
+        if _PAGE_HEAD.search(line.text):
+            if members and top - line.y1 < 1.4 * size:
+                members = []  # the rest of the head of the page
+            break
         reach = min(2.8 * size, 32.0) if not members else 0.75 * size
         if top - line.y1 > reach:
             if top - line.y1 > 40:
@@ -229,12 +237,7 @@ def _title_above(
         if is_unit_note(line.text):
             top = line.y0  # a line that only tells the unit stands between title and table
             continue
-        if (
-            is_source_note(line.text)
-            or _BULLET.match(line.text)
-            or _PAGE_HEAD.search(line.text)
-            or not _title_like(line, box, kind)
-        ):
+        if is_source_note(line.text) or _BULLET.match(line.text) or not _title_like(line, box, kind):
             break
         if members:
             first = lines[members[-1]]
@@ -256,6 +259,27 @@ def _title_above(
     if sum(1 for c in text if c.isalpha()) < 3:
         return None
     return Caption(text, Box.around(lines[k].box for k in members).rounded())
+
+
+def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureKind]]) -> Caption | None:
+    """Return the bold line right under a figure that names it; None where it rather heads the text below."""
+    for index, line in enumerate(lines):
+        gap = line.y0 - box.y1
+        if gap < -2 or line.x1 < box.x0 or line.x0 > box.x1:
+            continue
+        if gap > 1.3 * line.size:
+            return None
+        within = line.x0 > box.x0 - 6 and line.x1 < box.x1 + 6
+        if not (line.bold and within and _title_like(line, box, "chart")) or any(_inside(line, b) for b, _ in boxes):
+            return None
+        for following in lines[index + 1 :]:
+            if following.row == line.row or following.x1 < line.x0 or following.x0 > line.x1:
+                continue
+            if following.y0 - line.y1 < gap + 1 and not is_source_note(following.text):
+                return None  # nearer to the text below it: a heading
+            break
+        return Caption(line.text, line.box.rounded())
+    return None
 
 
 def _largest_title(box: Box, kind: FigureKind, lines: list[Line]) -> float:

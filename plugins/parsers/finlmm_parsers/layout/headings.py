@@ -150,9 +150,12 @@ def _over_rule(words: list[Word], runs: list[list[Word]], columns: list[Column],
 
 def _as_below(words: list[Word], under: list[Piece]) -> Piece | None:
     """Return the heading as the first line of a spanning heading that goes on in the row below."""
-    middle = (words[0].x0 + max(w.x1 for w in words)) / 2
+    x1 = max(w.x1 for w in words)
+    middle = (words[0].x0 + x1) / 2
     for piece in under:
         box = piece.box
+        if x1 - words[0].x0 > 1.6 * box.width:
+            continue  # a heading over several spanning headings is wider than the one in their middle
         if piece.last > piece.first > 0 and abs((box.x0 + box.x1) / 2 - middle) < 3 and box.y0 - words[0].y1 < 4:
             return Piece(tuple(words), piece.first, piece.last)
     return None
