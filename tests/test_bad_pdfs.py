@@ -92,6 +92,21 @@ def test_a_page_broken_in_the_middle_keeps_its_beginning_and_says_so(paths: dict
     assert SENTENCE in document.pages[0].blocks[0].text
 
 
+@pytest.mark.parametrize("before", ["encrypted", "garbage_inside", "zero_pages", "good"])
+@pytest.mark.parametrize("name", ["encrypted", "garbage_inside", "zero_pages"])
+def test_a_reason_does_not_depend_on_the_file_before(
+    name: str, before: str, paths: dict[str, Path], tmp_path: Path
+) -> None:
+    reasons = []
+    for path in (paths[before], paths[name]):
+        try:
+            PdfiumParser().parse(path, ImageStore(tmp_path), None)
+            reasons.append("")
+        except DocumentError as error:
+            reasons.append(error.reason)
+    assert reasons[1] in bad_pdfs.BAD_PDFS[name].reasons
+
+
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
 def test_a_report_cut_anywhere_is_never_taken_for_a_shorter_one(

@@ -75,6 +75,7 @@ class _Waiting:
     digests: tuple[str, ...]
     caption: Caption | None
     text: str  # what the text layer has inside
+    read: bool = False  # the text is what OCR read on the page
 
 
 def assemble(
@@ -176,7 +177,7 @@ class _Assembly:
             text = text_inside(lines, region.box)
             if region.source == "raster":
                 digests = tuple(page.rasters[index].digest for index in region.rasters)
-                self.waiting.append(_Waiting(number, region.box, digests, caption, text))
+                self.waiting.append(_Waiting(number, region.box, digests, caption, text, page.text_source == "ocr"))
             else:
                 source: TextSource = "ocr" if page.text_source == "ocr" else "layer"
                 drawing = self._draw(number, region.box)
@@ -269,9 +270,11 @@ class _Assembly:
             drawing = self._draw(picture.page, picture.box)
             image = drawing.image()
             look = cleaning.look_at(image)
-            text, source = picture.text, "layer"
-            reason = cleaning.picture_verdict(look, text, read=False)
-            if reason in (None, "photo") and self.ocr is not None and cleaning.count_numbers(text) < 2:
+            text = picture.text
+            source: TextSource = "ocr" if picture.read else "layer"
+            reason = cleaning.picture_verdict(look, text, read=picture.read)
+            unread = not picture.read and cleaning.count_numbers(text) < 2
+            if reason in (None, "photo") and self.ocr is not None and unread:
                 read = "\n".join(line.text for line in self.ocr.read([image])[0])
                 text, source = "\n".join(part for part in (text, read) if part), "ocr"
                 reason = cleaning.picture_verdict(look, text, read=True)

@@ -20,7 +20,7 @@ from finlmm_core.errors import DocumentError
 from finlmm_parsers import pdfium_library as pdfium
 from finlmm_parsers.affine import Affine
 from finlmm_parsers.crops import Drawing
-from finlmm_parsers.guards import check_file
+from finlmm_parsers.guards import check_file, why_unopened
 from finlmm_parsers.pdfium_paint import read_paint
 from finlmm_parsers.primitives import PagePrimitives, Word
 
@@ -293,12 +293,7 @@ def _open(path: Path):  # type: ignore[no-untyped-def]  # pypdfium2 has no types
     try:
         document = helpers.PdfDocument(path)
     except helpers.PdfiumError as error:
-        code = getattr(error, "err_code", None)
-        if code in (helpers.raw.FPDF_ERR_PASSWORD, helpers.raw.FPDF_ERR_SECURITY):
-            raise DocumentError("encrypted", "a password is needed") from None
-        if code == helpers.raw.FPDF_ERR_SUCCESS:  # pdfium's answer to an empty page tree
-            raise DocumentError("no_pages", "the file has no pages") from None
-        raise DocumentError("unreadable", f"pdfium cannot open it: {error}") from None
+        raise why_unopened(path, getattr(error, "err_code", None), str(error)) from None
     if len(document) == 0:
         raise DocumentError("no_pages", "the file has no pages")
     return document

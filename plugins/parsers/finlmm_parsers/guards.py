@@ -23,6 +23,7 @@ _JUNK_BYTES = 4096
 _STREAM = re.compile(rb"stream\r?\n")
 _END = re.compile(rb"startxref\s+\d+\s+%%EOF")
 _OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
+_EMPTY_TREE = re.compile(rb"/Type\s*/Pages\b[^>]{0,400}?(?:/Count\s+0\b|/Kids\s*\[\s*\])")
 _PIECE = 1 << 20
 
 
@@ -42,6 +43,24 @@ def check_file(path: Path) -> None:
         raise DocumentError("not_a_pdf", "there is no %PDF- in the first 1,024 bytes")
     _check_end(data)
     _check_streams(data)
+
+
+def why_unopened(path: Path, code: int | None, message: str) -> DocumentError:
+    """Return the reason why pdfium could not open a file.
+
+    pdfium's error code may be left over from a file before: it counts only where the file's bytes bear it out.
+
+    Args:
+        path: the file.
+        code: pdfium's last error (FPDF_GetLastError): 4 password, 5 security.
+        message: pdfium's message.
+    """
+    data = path.read_bytes()
+    if b"/Encrypt" in data and code in (4, 5):
+        return DocumentError("encrypted", "a password is needed, or the encryption is unknown")
+    if _EMPTY_TREE.search(data):
+        return DocumentError("no_pages", "the file has no pages")
+    return DocumentError("unreadable", f"pdfium cannot open it: {message}")
 
 
 def _check_end(data: bytes) -> None:
