@@ -14,11 +14,12 @@ from finlmm_core.plugins.bases import Generator, PluginOptions
 from finlmm_core.quantities import find_numbers, find_periods
 from finlmm_generators.causes import Cause, find_causes
 from finlmm_generators.glossary import fold
-from finlmm_generators.grid import Grid, read_grid
+from finlmm_generators.grid import Grid
 from finlmm_generators.knowledge import knowledge_questions
 from finlmm_generators.labels import clean, is_nonsense, sentence_case
 from finlmm_generators.leaks import leaks_answer, names_position
 from finlmm_generators.naming import company_name, document_language
+from finlmm_generators.reading import read_grid
 from finlmm_generators.shown import Shown, named_labels, shown_in
 
 _WORDINGS: dict[tuple[Language, str], tuple[str, ...]] = {

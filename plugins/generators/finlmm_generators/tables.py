@@ -13,9 +13,10 @@ from pydantic import Field
 from finlmm_core.domain import Answer, Document, Evidence, QAPair, Rejected, content_id
 from finlmm_core.plugins.bases import Generator, PluginOptions
 from finlmm_core.quantities import evaluate_program, format_amount, format_number, round_half_up
-from finlmm_generators.drafts import NAMES, Draft, decimals_for, drafts_of
+from finlmm_generators.drafting import drafts_of
+from finlmm_generators.drafts import NAMES, Draft, decimals_for
 from finlmm_generators.elsewhere import CellIndex
-from finlmm_generators.grid import Grid, read_grid
+from finlmm_generators.grid import Grid
 from finlmm_generators.labels import listed, quoted
 from finlmm_generators.leaks import leaks_answer, names_position
 from finlmm_generators.naming import (
@@ -29,6 +30,7 @@ from finlmm_generators.naming import (
     telling_rows,
 )
 from finlmm_generators.options import choose_wrong, mistaken_values
+from finlmm_generators.reading import read_grid
 from finlmm_generators.wordings import WORDINGS
 
 _ORDINALS = {

@@ -1,0 +1,105 @@
+"""What a column's heading says: a period, a category, a change, a note."""
+# ruff: noqa: E501 - expressions and drafts are easier to read whole
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from finlmm_core.domain import Table
+from finlmm_core.quantities import find_periods, parse_number, parse_period, parse_units
+from finlmm_generators.grid import Column, ColumnRole
+from finlmm_generators.labels import clean
+
+_CHANGE = re.compile(
+    r"(?<![a-z])(?:chang(?:e|es)|change[sd]?|variance|var\.?|increase|decrease|inc\.?|growth|grew|chg|vs\.?|versus|yoy|y/y|qoq|"
+    r"better|worse|favou?rable|difference)(?![a-z])|同比|环比|增减|变动|增长|增速|增幅|变化|较",
+    re.IGNORECASE,
+)
+_NOTE = re.compile(
+    r"\A(?:notes?|ref\.?|references?|page|footnotes?|exhibit|item|no\.?|附注|注释|序号|页码?|备注)\b|附注|注释",
+    re.IGNORECASE,
+)
+MONTH_DAY = re.compile(
+    r"(?:as\s+(?:of|at)\s+|at\s+)?(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?\s+\d{1,2},?\Z|\d{1,2}\s+(?:january|february|march|april|may|june|july|"
+    r"august|september|october|november|december)\Z",
+    re.IGNORECASE,
+)
+# Columns of rates, terms and prices beside columns of amounts: their figures have a unit of their own.
+_NOT_AMOUNT = re.compile(
+    r"(?<![a-z])(?:years?|months?|days|term|life|maturity|maturities|price|rates?|ratio|yield|per share|average|shares?|number|units?|options?|awards?|multiple)(?![a-z])|"
+    r"每股|价格|均价|利率|年限|期限|股数|数量|倍",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(r"%|(?<![a-z])(?:percent|percentage|pct)(?![a-z])|占比|比重|比例|百分比", re.IGNORECASE)
+
+
+def read_column(index: int, heading: str, cells: list[str]) -> Column:
+    cleaned = clean(heading)
+    numbers = [n for n in map(parse_number, cells) if n is not None]
+    units = parse_units(heading)
+    if not numbers:
+        return Column(index, cleaned, "empty")
+    periods = find_periods(heading)
+    period = parse_period(heading)
+    rest = cleaned
+    for found in periods:
+        rest = rest.replace(found.text, " ")
+    rest = re.sub(
+        r"\(?\s*(?:in\s+)?(?:millions?|thousands?|billions?|unaudited|audited|restated|actual)\s*\)?",
+        " ",
+        rest,
+        flags=re.IGNORECASE,
+    )
+    if units.text:
+        rest = rest.replace(units.text, " ")
+    rest = re.sub(r"[$€£¥]?['’`]?000s?\b|[$€£¥]\s?(?:mn|bn|m|k)\b", " ", rest)
+    rest = re.sub(
+        r"(?<![a-z])(?:as of|as at|at|for the|fiscal|years?|ended|ending|december 31,?|[$€£¥%])(?![a-z])",
+        " ",
+        rest,
+        flags=re.IGNORECASE,
+    )
+    rest = clean(re.sub(r"[\s,()（）:：/$'’]+", " ", rest))
+    rest = rest if sum(character.isalpha() for character in rest) >= 2 else ""
+    if _NOTE.search(cleaned):
+        return Column(index, cleaned, "note")
+    if _CHANGE.search(cleaned) or len(periods) > 1:
+        return Column(index, cleaned, "change", period, rest, units)
+    percents = sum(n.percent for n in numbers)
+    if period is not None and rest and _NOT_AMOUNT.search(rest):
+        return Column(index, cleaned, "empty")
+    if period is not None:
+        role: ColumnRole = "percent" if _PERCENT.search(cleaned) and rest else "period"
+        return Column(index, cleaned, role, period, rest, units)
+    if period is None and (
+        MONTH_DAY.match(cleaned) or sum(c.isdigit() for c in cleaned) > sum(c.isalpha() for c in cleaned)
+    ):
+        return Column(index, cleaned, "empty")  # a date without its year, or a cell taken for a heading
+    if not cleaned or (period is None and _NOT_AMOUNT.search(cleaned)):
+        return Column(index, cleaned, "empty")
+    if _PERCENT.search(cleaned) or percents == len(numbers):
+        return Column(index, cleaned, "percent", None, rest, units)
+    return Column(index, cleaned, "category", None, rest, units)
+
+
+_ENDED = re.compile(
+    r"(?:(?:three|six|nine|twelve|\d{1,2})\s+(?:months?|weeks?)|(?:fiscal\s+)?years?|quarters?)\s+end(?:ed|ing)",
+    re.IGNORECASE,
+)
+
+
+def spans_not_dates(columns: list[Column], table: Table) -> list[Column]:
+    """Return the columns with dates read as ends of years or quarters where the corner of the table says so."""
+    said = _ENDED.search(f"{table.header[0]} {table.unit or ''}" if table.header else "")
+    if said is None:
+        return columns
+    changed = []
+    for column in columns:
+        period = column.period
+        if column.role == "period" and period is not None and period.kind == "day":
+            span = parse_period(f"{said.group()} {period.text}")
+            if span is not None and span.kind != "day":
+                column = replace(column, period=span)
+        changed.append(column)
+    return changed
