@@ -160,9 +160,13 @@ def synth(
     quiet: QuietOption = False,
 ) -> None:
     """Make synthetic annual reports with exact ground truth: charts, tables, prose, scans, noise."""
+    from finlmm_core.cli.console import make_progress
     from finlmm_core.synth import make_reports
 
-    summary = make_reports(out, count=count, seed=seed)
+    with make_progress(quiet=quiet) as progress:
+        progress.begin("synth", count)
+        summary = make_reports(out, count=count, seed=seed, progress=lambda done, total: progress.advance("synth"))
+        progress.end("synth")
     if not quiet:
         typer.echo(
             f"{summary.reports} reports of {summary.companies} companies ({summary.chinese} in Chinese) in {out}: "
