@@ -42,6 +42,7 @@ from finlmm_parsers.layout.running import find_running
 from finlmm_parsers.layout.tables import find_tables
 from finlmm_parsers.layout.types import Caption, FigureRegion, Line, TableRegion
 from finlmm_parsers.options import LayoutOptions
+from finlmm_parsers.panels import Panel, charts_inside
 from finlmm_parsers.primitives import PagePrimitives
 from finlmm_parsers.regions import RegionSizes, find_figures
 from finlmm_parsers.scans import needs_reading, read_scan
@@ -270,25 +271,32 @@ class _Assembly:
             drawing = self._draw(picture.page, picture.box)
             image = drawing.image()
             look = cleaning.look_at(image)
-            text = picture.text
-            source: TextSource = "ocr" if picture.read else "layer"
-            reason = cleaning.picture_verdict(look, text, read=picture.read)
-            unread = not picture.read and cleaning.count_numbers(text) < 2
-            if reason in (None, "photo") and self.ocr is not None and unread:
-                read = "\n".join(line.text for line in self.ocr.read([image])[0])
-                text, source = "\n".join(part for part in (text, read) if part), "ocr"
-                reason = cleaning.picture_verdict(look, text, read=True)
-            if reason is not None:
-                self._drop(picture, reason, f"flat {look.flat:.2f}, {cleaning.count_numbers(text)} numbers inside")
-                continue
             before = seen.first_page_of(look, picture.box.width / picture.box.height, picture.page)
             if before is not None:
                 self._drop(picture, "near_duplicate", f"as on page {before}")
                 continue
-            kind: FigureKind = "chart" if look.flat >= 0.5 and cleaning.count_numbers(text) >= 3 else "image"
+            text = picture.text
+            source: TextSource = "ocr" if picture.read else "layer"
+            panels: list[Panel] = []
+            reason = cleaning.picture_verdict(look, text, read=picture.read)
+            unread = not picture.read and cleaning.count_numbers(text) < 2
+            if reason in (None, "photo") and self.ocr is not None and unread:
+                read = self.ocr.read([image])[0]
+                text, source = "\n".join(part for part in (text, *(line.text for line in read)) if part), "ocr"
+                reason = cleaning.picture_verdict(look, text, read=True)
+                if reason is None:
+                    panels = charts_inside(drawing.pixels, read, picture.page, picture.box.grown(self.options.margin))
+            if reason is not None:
+                self._drop(picture, reason, f"flat {look.flat:.2f}, {cleaning.count_numbers(text)} numbers inside")
+                continue
+            is_chart = look.flat >= 0.5 and cleaning.count_numbers(text) >= 3 and not panels
+            kind: FigureKind = "chart" if is_chart else "image"
             self._add_figure(
                 picture.page, picture.box, kind, picture.caption, text, source, put_crop(self.images, drawing)
             )
+            for panel in panels:
+                crop = put_crop(self.images, self._draw(picture.page, panel.box))
+                self._add_figure(picture.page, panel.box, "chart", None, panel.text, "ocr", crop)
 
     def _drop(self, picture: _Waiting, reason: str, detail: str) -> None:
         self.rejected.append(cleaning.reject(picture.page, picture.box, reason, detail))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from finlmm_core.domain import Box
 from finlmm_parsers.primitives import PagePrimitives, Shape
@@ -121,6 +121,7 @@ def find_marks(page: PagePrimitives) -> list[Mark]:
 
 
 def _bars(shapes: Sequence[Shape], indices: list[int], rules: Sequence[Box]) -> list[Mark]:
+    sides = cast("Sequence[Sequence[float]]", shapes)
     found: list[Mark] = []
     taken: set[int] = set()
     for upright in (True, False):
@@ -129,8 +130,7 @@ def _bars(shapes: Sequence[Shape], indices: list[int], rules: Sequence[Box]) -> 
         lead, end = (0, 2) if upright else (1, 3)
         axes = [rule for rule in rules if (rule.width > rule.height) == upright]
         for index in indices:
-            shape = shapes[index]
-            thickness = shape[end] - shape[lead]
+            thickness = sides[index][end] - sides[index][lead]
             if thickness >= 3.0:
                 groups.setdefault(round(thickness * 2), []).append(index)
         merged = _merge_close(groups)
@@ -151,27 +151,30 @@ def _without_cells(shapes: Sequence[Shape], indices: list[int]) -> list[int]:
 
     Bars of one colour that touch (a histogram) differ in height, and pieces of a stacked bar differ in colour.
     """
+    sides = cast("Sequence[Sequence[float]]", shapes)
     cells: set[int] = set()
     for across, along in (((1, 3), (0, 2)), ((0, 2), (1, 3))):
         runs: dict[tuple[int | None, int, int], list[int]] = {}
         for index in indices:
             shape = shapes[index]
-            if shape[across[1]] - shape[across[0]] > THIN:
-                runs.setdefault((shape.fill, round(shape[across[0]]), round(shape[across[1]])), []).append(index)
+            if sides[index][across[1]] - sides[index][across[0]] > THIN:
+                runs.setdefault(
+                    (shape.fill, round(sides[index][across[0]]), round(sides[index][across[1]])), []
+                ).append(index)
         for members in runs.values():
-            members.sort(key=lambda index: shapes[index][along[0]])
+            members.sort(key=lambda index: sides[index][along[0]])
             for before, index in itertools.pairwise(members):
-                if abs(shapes[index][along[0]] - shapes[before][along[1]]) < 0.6:
+                if abs(sides[index][along[0]] - sides[before][along[1]]) < 0.6:
                     cells.update((before, index))
     return [index for index in indices if index not in cells]
 
 
 def _merge_close(groups: dict[int, list[int]]) -> list[list[int]]:
-    """Join groups whose thickness differs by half a point at most."""
+    """Join groups whose thickness differs by half a point or a twentieth at most."""
     merged: list[list[int]] = []
     last = None
     for key in sorted(groups):
-        if last is not None and key - last <= 1 and merged:
+        if last is not None and key - last <= max(1, 0.05 * key) and merged:
             merged[-1] += groups[key]
         else:
             merged.append(list(groups[key]))
@@ -181,35 +184,35 @@ def _merge_close(groups: dict[int, list[int]]) -> list[list[int]]:
 
 def _panels(shapes: Sequence[Shape], group: list[int], upright: bool, axes: Sequence[Box]) -> list[list[int]]:
     """Part bars of one thickness into charts: by the axes that they stand on, else where they stand far apart."""
+    sides = cast("Sequence[Sequence[float]]", shapes)
     lead, end, low, high = (0, 2, 1, 3) if upright else (1, 3, 0, 2)
     # first by overlap along the direction of growth: charts below each other
     bands: list[tuple[float, float, list[int]]] = []
-    for index in sorted(group, key=lambda index: shapes[index][low]):
-        shape = shapes[index]
+    for index in sorted(group, key=lambda index: sides[index][low]):
         for k, (start, stop, members) in enumerate(bands):
-            if shape[low] <= stop + 1.5 and shape[high] >= start - 1.5:
-                bands[k] = (min(start, shape[low]), max(stop, shape[high]), [*members, index])
+            if sides[index][low] <= stop + 1.5 and sides[index][high] >= start - 1.5:
+                bands[k] = (min(start, sides[index][low]), max(stop, sides[index][high]), [*members, index])
                 break
         else:
-            bands.append((shape[low], shape[high], [index]))
+            bands.append((sides[index][low], sides[index][high], [index]))
     panels: list[list[int]] = []
     for start, stop, members in bands:
-        members.sort(key=lambda index: (shapes[index][lead], shapes[index][low]))
+        members.sort(key=lambda index: (sides[index][lead], sides[index][low]))
         thickness = shapes[members[0]][end] - shapes[members[0]][lead]
         gaps = [
-            max(0.0, shapes[b][lead] - shapes[a][end])
+            max(0.0, sides[b][lead] - sides[a][end])
             for a, b in itertools.pairwise(members)
-            if shapes[b][lead] - shapes[a][lead] > 0.5 * thickness
+            if sides[b][lead] - sides[a][lead] > 0.5 * thickness
         ]
         usual = sorted(gaps)[len(gaps) // 2] if gaps else 0.0
         widest = min(max(2.2 * usual, 1.6 * thickness, 10.0), max(6.0 * thickness, 30.0))
         near = [axis for axis in axes if start - 3 <= axis[low] and axis[high] <= stop + 3]
         current = [members[0]]
         for before, index in itertools.pairwise(members):
-            gap = shapes[index][lead] - shapes[before][end]
+            gap = sides[index][lead] - sides[before][end]
             if gap > 2.0 and near:
-                here = {k for k, axis in enumerate(near) if axis[lead] - 2 <= shapes[before][lead] <= axis[end] + 2}
-                there = {k for k, axis in enumerate(near) if axis[lead] - 2 <= shapes[index][lead] <= axis[end] + 2}
+                here = {k for k, axis in enumerate(near) if axis[lead] - 2 <= sides[before][lead] <= axis[end] + 2}
+                there = {k for k, axis in enumerate(near) if axis[lead] - 2 <= sides[index][lead] <= axis[end] + 2}
                 parted = not (here & there) if here and there else gap > widest
             else:
                 parted = gap > widest
@@ -223,17 +226,18 @@ def _panels(shapes: Sequence[Shape], group: list[int], upright: bool, axes: Sequ
 
 def _ends_differ(shapes: Sequence[Shape], panel: list[int], upright: bool) -> bool:
     """Tell whether rectangles that start at one line end at different ones, as bars do and table cells do not."""
+    sides = cast("Sequence[Sequence[float]]", shapes)
     lead, low, high = (0, 1, 3) if upright else (1, 0, 2)
-    solid = [index for index in panel if shapes[index][high] - shapes[index][low] > 2.5]
+    solid = [index for index in panel if sides[index][high] - sides[index][low] > 2.5]
     for base, tip in ((high, low), (low, high)):
         by_base: dict[int, list[int]] = {}
         for index in solid:
-            by_base.setdefault(round(shapes[index][base]), []).append(index)
+            by_base.setdefault(round(sides[index][base]), []).append(index)
         for key, exact in sorted(by_base.items()):
             members = exact + by_base.get(key + 1, [])
-            if len({round(shapes[index][lead] / 2) for index in members}) < 2 or len(members) < 0.25 * len(solid):
+            if len({round(sides[index][lead] / 2) for index in members}) < 2 or len(members) < 0.25 * len(solid):
                 continue
-            tips = sorted(shapes[index][tip] for index in members)
+            tips = sorted(sides[index][tip] for index in members)
             distinct = 1 + sum(1 for a, b in itertools.pairwise(tips) if b - a > 0.7)
             if tips[-1] - tips[0] > 1.2 and distinct >= 0.4 * len(members):
                 return True
@@ -323,5 +327,10 @@ def _wedges(shapes: Sequence[Shape], indices: list[int]) -> list[Mark]:
             continue
         if largest < 0.06 * box.area:  # drawings and written logos are made of many small pieces
             continue
+        pieces = [shapes[index] for index in members if shapes[index].box.area > 0.04 * box.area]
+        middles = [(piece[0] + piece[2], piece[1] + piece[3]) for piece in pieces]
+        spread = max(max(xs) - min(xs) for xs in zip(*middles, strict=True)) / 2
+        if spread < 0.1 * max(box.width, box.height):
+            continue  # a sign in a circle
         found.append(Mark("wedges", box, sorted(members), colours))
     return found

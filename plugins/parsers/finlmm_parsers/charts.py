@@ -16,7 +16,7 @@ from finlmm_parsers.chart_marks import THIN, Mark, backgrounds, find_marks, is_u
 from finlmm_parsers.layout.captions import is_source_note, numbered_caption
 from finlmm_parsers.layout.text import is_cjk
 from finlmm_parsers.layout.types import FigureRegion, Line, TableRegion
-from finlmm_parsers.primitives import PagePrimitives
+from finlmm_parsers.primitives import PagePrimitives, Shape
 
 _DIGIT = re.compile(r"\d")
 _SERIES_SIGNS = frozenset("■□▪▫●○•◆◇▲△▼—–-━")
@@ -357,6 +357,12 @@ def _grow_over_text(
                 rivals = others
             if own > 150 or any(distance(rival, box) < own for rival in rivals):
                 continue
+            if (
+                not _DIGIT.search(line.text)
+                and box.y0 > seed.core.y1
+                and any(0.0 < rival.y0 - box.y1 < 4.0 * line.size for rival in rivals)
+            ):
+                continue  # the title of the chart below
             if seed.frame is not None and seed.frame.grown(2.0).covers(box) < 0.7:
                 continue
         candidates.append(index)
@@ -427,7 +433,7 @@ def _belongs(seed: Seed, line: Line, running: bool, reach: float, row: Sequence[
     if below > -0.5 * size and within:
         if running or (seed.label_size and size > 1.3 * seed.label_size):
             return False
-        in_row = sum(len(other.words) for other in row)
+        in_row = sum(len(other.words) if _DIGIT.search(other.text) else 1 for other in row)
         whole = Box.around([text, *(other.box for other in row)])
         off_centre = abs(whole.x0 + whole.x1 - core.x0 - core.x1) / 2
         if not legend and off_centre > 0.2 * core.width and below > 0:
@@ -523,20 +529,39 @@ def _add_title(
         stack.append(line)
         top = min(top, line.y0)
     last = max((place for place, line in enumerate(stack) if line.bold), default=-1)
+    centred = bool(stack) and abs(stack[0].x0 + stack[0].x1 - left - right) < 0.12 * (right - left)
     if last < 0 and stack:
-        centred = abs(stack[0].x0 + stack[0].x1 - left - right) < 0.12 * (right - left)
         words = text_length(stack[0].text)
         if (words <= 9 and not prose[lines.index(stack[0])]) or (words <= 14 and centred):
             last = 0
         if len(stack) > 1 and not stack[0].bold and abs(stack[1].size - stack[0].size) < 0.3:
             last = -1  # the last line of a paragraph
-    running = sum(1 for line in stack[: last + 1] if not line.bold)
-    if last < 0 or running > 3:
+    taken = stack[: max(0, last + 1)]
+    running = [line for line in taken if not line.bold]
+    body = _body_size(lines, prose)
+    if not taken or len(running) > 3:
         return
-    seed.box = Box.around((seed.box, *(line.box for line in stack[: last + 1])))
+    if not (centred and len(taken) == 1) and any(_is_body(line, lines, prose, body) for line in running):
+        return
+    seed.box = Box.around((seed.box, *(line.box for line in taken)))
 
 
-def _rule_between(rules: Sequence[tuple[float, ...]], box: Box, line: Line) -> bool:
+def _body_size(lines: Sequence[Line], prose: Sequence[bool]) -> float:
+    """Return the font size of most running text, 0 where there is none."""
+    sizes: dict[float, int] = {}
+    for line, running in zip(lines, prose, strict=True):
+        if running and not line.bold:
+            size = round(line.size * 2) / 2
+            sizes[size] = sizes.get(size, 0) + len(line.text)
+    return max(sizes, key=lambda size: (sizes[size], size), default=0.0)
+
+
+def _is_body(line: Line, lines: Sequence[Line], prose: Sequence[bool], body: float) -> bool:
+    """Tell whether a line is set like the page's running text, and so is no subtitle."""
+    return prose[lines.index(line)] and line.size > body - 0.6
+
+
+def _rule_between(rules: Sequence[Shape], box: Box, line: Line) -> bool:
     for rule in rules:
         if rule[2] < line.x0 or rule[0] > line.x1:
             continue

@@ -162,7 +162,7 @@ class PdfiumFile:
             get_box(text_page, start, at)
             get_box(text_page, end - 1, at + 16)
             at += 32
-        corners = np.frombuffer(buffer, dtype=np.float32).astype(np.float64).reshape(-1, 8)
+        corners = np.frombuffer(memoryview(buffer).cast("B"), dtype=np.float32).astype(np.float64).reshape(-1, 8)
         x0, y0, x1, y1 = to_shown.bounds_of_all(
             np.minimum(corners[:, 0], corners[:, 4]),
             np.minimum(corners[:, 3], corners[:, 7]),
