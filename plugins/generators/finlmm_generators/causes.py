@@ -160,6 +160,8 @@ def _english(sentence: str) -> tuple[str, str, Shape] | None:
     shape: Shape = "noun" if _NOUN.match(effect) and not re.search(r"\b(?:was|were)\b", effect) else "clause"
     if not _MOVED.search(effect) or _UNCLEAR.search(effect) or _UNCLEAR.search(cause) or _MODAL.search(sentence):
         return None
+    if re.search(r"\b(?:same|factors?|reasons?|items?|matters?)\b", cause, re.IGNORECASE):
+        return None  # it points at reasons that stand elsewhere
     words, reasons = len(effect.split()), len(cause.split())
     if not (4 <= words <= 40 and 3 <= reasons <= 32) or "respectively" in sentence.lower():
         return None

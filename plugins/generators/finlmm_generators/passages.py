@@ -199,16 +199,18 @@ class PassagesGenerator(Generator):
     def _tied(self, cause: Cause, shown: list[Shown]) -> list[tuple[Shown, list[str], bool]]:
         """Return the figures that show what the effect names: with the labels named, and whether a number matches too."""
         numbers = [n for n in find_numbers(cause.effect) if n.unit or n.currency or n.scale > 1 or n.decimals]
+        years = {period.year for period in find_periods(cause.effect)}
         tied = []
         for item in shown:
             labels = named_labels(item, cause.effect)
             # A figure without the label may still show the term under another name ('revenue' for 'net sales').
             named = [key for key in cause.terms if key not in _MEASURES]
-            same_term = bool(named) and named[0] in item.terms
+            same_term = any(key in item.terms for key in named)
             if not labels and not same_term:
                 continue
             matched = any(item.holds(number) for number in numbers)
-            if matched or abs(item.figure.page - cause.page) <= self.options.near_pages:
+            dated = bool(labels) and bool(years) and years <= item.years
+            if matched or dated or abs(item.figure.page - cause.page) <= self.options.near_pages:
                 tied.append((item, labels, matched))
         return tied
 
@@ -286,6 +288,8 @@ def _heading(heading: str, language: Language) -> str:
         return f"在“{text}”部分，" if 2 <= len(text) <= 16 and not re.search(r"\d|图|表|[。，：]", text) else ""
     if text.isupper():
         text = sentence_case(text)
+    if len(re.findall(r"\b[A-Z]{4,}\b", text)) >= 2:
+        return ""  # two headings run into one
     if (
         len(text) > 60
         or re.match(r"on\b", text, re.IGNORECASE)

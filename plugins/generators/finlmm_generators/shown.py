@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from finlmm_core.domain import Document, Figure, Language
-from finlmm_core.quantities import Number, find_numbers, parse_number
+from finlmm_core.quantities import Number, find_numbers, find_periods, parse_number
 from finlmm_generators.glossary import fold, terms_in
 from finlmm_generators.grid import Grid
 from finlmm_generators.labels import is_generic
@@ -22,6 +22,7 @@ class Shown:
     labels: tuple[str, ...]
     numbers: tuple[tuple[Decimal, Decimal], ...]  # value, half of its last printed digit
     percents: frozenset[Decimal]
+    years: frozenset[int]
 
     def holds(self, number: Number) -> bool:
         """Whether the figure prints the number of a sentence, at the sentence's or its own precision."""
@@ -61,7 +62,9 @@ def shown_in(document: Document, grids: dict[str, Grid], language: Language) -> 
         else:
             continue
         terms = frozenset(term.key for piece in re.split(r"[;；]", text) for term in terms_in(piece, language))
-        result.append(Shown(figure, terms, labels, tuple(numbers), frozenset(percents)))
+        headed = " ; ".join(grid.table.header) if grid is not None else figure.text[:4000]
+        years = frozenset(period.year for period in find_periods(headed))
+        result.append(Shown(figure, terms, labels, tuple(numbers), frozenset(percents), years))
     return result
 
 

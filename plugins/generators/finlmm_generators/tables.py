@@ -322,6 +322,7 @@ class _Maker:
         }
         text = wording.format(**slots)
         text = re.sub(r"\.\.(?=\s|\Z)", ".", text)  # a name that ends with a full stop at the end of a sentence
+        text = re.sub(r"\b([Tt]he) the\b", r"\1", text)
         return text[:1].upper() + text[1:]
 
     def _limit(self, draft: Draft) -> str:
