@@ -262,23 +262,30 @@ def _title_above(
 
 
 def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureKind]]) -> Caption | None:
-    """Return the bold line right under a figure that names it; None where it rather heads the text below."""
+    """Return the bold line right under a figure that names it; None where it rather heads the text below.
+
+    A note of the source under the line is what follows a caption, and then it may stand further off.
+    """
     for index, line in enumerate(lines):
         gap = line.y0 - box.y1
         if gap < -2 or line.x1 < box.x0 or line.x0 > box.x1:
             continue
-        if gap > 1.3 * line.size:
+        if gap > 3.0 * line.size:
             return None
-        within = line.x0 > box.x0 - 6 and line.x1 < box.x1 + 6
-        if not (line.bold and within and _title_like(line, box, "chart")) or any(_inside(line, b) for b, _ in boxes):
+        if not (line.bold and _title_like(line, box, "chart")) or any(_inside(line, b) for b, _ in boxes):
             return None
+        sourced = False
         for following in lines[index + 1 :]:
             if following.row == line.row or following.x1 < line.x0 or following.x0 > line.x1:
                 continue
-            if following.y0 - line.y1 < gap + 1 and not is_source_note(following.text):
+            sourced = is_source_note(following.text) and following.y0 - line.y1 < 1.2 * line.size
+            if not sourced and following.y0 - line.y1 < gap + 1:
                 return None  # nearer to the text below it: a heading
             break
-        return Caption(line.text, line.box.rounded())
+        within = line.x0 > box.x0 - 6 and line.x1 < box.x1 + 6
+        if sourced or (within and gap < 1.5 * line.size):
+            return Caption(line.text, line.box.rounded())
+        return None
     return None
 
 
@@ -294,7 +301,7 @@ def _largest_title(box: Box, kind: FigureKind, lines: list[Line]) -> float:
     for line in lines:
         if not _inside(line, box):
             outside[line.size] += len(line.text)
-    if sum(outside.values()) < 600:
+    if sum(outside.values()) < 300:
         return 1e9
     body = max(outside.items(), key=lambda item: (item[1], -item[0]))[0]
     return 1.33 * body

@@ -30,6 +30,12 @@ class Draft:
         columns = [c for c in self.columns if c[5] < c[4]] or self.columns
         return min(c[0] for c in columns)
 
+    @property
+    def pitch(self) -> float:
+        """Mean distance of the value columns, in points."""
+        edges = sorted(c[1] for c in self.columns)
+        return (edges[-1] - edges[0]) / (len(edges) - 1) if len(edges) > 1 else 0.0
+
     def add(self, position: int, row: Row) -> None:
         self.members.append(position)
         self.last = position

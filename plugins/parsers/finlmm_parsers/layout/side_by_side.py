@@ -15,7 +15,7 @@ def find_gutter(draft: Draft, rows: list[Row], ruling: Ruling) -> float | None:
     same, so either the headings must repeat on both sides, or rules and shading must all stop at the gutter.
     """
     data = [rows[p] for p in draft.members]
-    stray = _stray_edge(draft, data, rows)
+    stray = _stray_edge(draft, data, rows) or _stray_labels(draft, data, rows)
     if stray is not None:
         return stray
     inner = [t for row in data for t in row.texts if t.x0 > draft.left]
@@ -56,6 +56,26 @@ def _stray_edge(draft: Draft, data: list[Row], rows: list[Row]) -> float | None:
         ):
             return None  # the text column has a heading among those of the values
     return right + 0.6 * size
+
+
+def _stray_labels(draft: Draft, data: list[Row], rows: list[Row]) -> float | None:
+    """Return an x left of the row labels beyond which stand only a few texts far off: what is beside the table."""
+    if len(data) < 3:
+        return None
+    groups = _left_edges([t for row in data for t in row.texts if t.x1 < draft.left])
+    if len(groups) < 2:
+        return None
+    stub = groups[-1]
+    edge, size = min(t.x0 for t in stub), data[0].size
+    rows_with = sum(1 for row in data if row.x0 < edge - 1)
+    beyond = max(t.x1 for group in groups[:-1] for t in group)
+    if len(stub) < 0.6 * len(data) or 2 * rows_with > len(data) or edge - beyond < 3 * size:
+        return None
+    for position in range(max(0, draft.members[0] - 6), draft.members[0]):
+        row = rows[position]
+        if row.x0 < beyond and any(draft.left - size < line.x0 and line.x1 < draft.x1 + size for line in row.lines):
+            return None  # the text column has a heading among those of the values
+    return edge - 0.5 * size
 
 
 def _left_edges(texts: list[Line]) -> list[list[Line]]:

@@ -213,6 +213,8 @@ def _runs_across(row: Row, draft: Draft) -> bool:
             and text.x1 < first[1] + 0.6 * width
         ):
             continue
+        if text.x0 > max(draft.stub_right, left - 0.6 * draft.pitch) and middle > left:
+            continue  # over the value columns, if a little wider than they are
         if len(row.texts) + len(row.values) > 1 and text.x1 < first[0] + 0.5 * (first[1] - first[0]):
             continue
         return True
