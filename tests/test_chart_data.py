@@ -205,7 +205,40 @@ def test_names_beside_the_shares_of_a_pie_serve_as_a_legend(tmp_path: Path) -> N
     assert dict(table.rows) == {name: f"{share:g}%" for name, share in shares.items()}
 
 
+def _line(axes: Any, values: list[float], colour: str, label: str = "", texts: dict[int, str] | None = None) -> None:
+    axes.plot(range(len(values)), values, color=colour, marker="o", markersize=3, label=label)
+    for x, value in enumerate(values):
+        text = (texts or {}).get(x, f"{value:g}")
+        axes.annotate(text, (x, value), (0, 4), textcoords="offset points", ha="center", va="bottom")
+
+
+def test_points_of_lines_are_read_for_each_series(tmp_path: Path) -> None:
+    def draw(figure: Any, axes: Any) -> None:
+        _line(axes, [12.1, 13.4, 12.8, 15.0], BLUE, "Gross margin")
+        _line(axes, [4.2, 5.1, 3.9, 6.6], ORANGE, "Net margin")
+        axes.set_ylim(0, 18)
+        axes.set_xlim(-0.3, 3.3)
+        axes.set_xticks(range(4), ["2020", "2021", "2022", "2023"])
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.38), ncol=2, frameon=False)
+        figure.text(0.2, 0.9, "Margins (%)", weight="bold")
+
+    table = _table(_pdf(tmp_path, draw))
+    assert table.header == ("", "2020", "2021", "2022", "2023")
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows == {"Gross margin": ("12.1", "13.4", "12.8", "15"), "Net margin": ("4.2", "5.1", "3.9", "6.6")}
+
+
 # ---------------------------------------------------------------------------------------------------- what is refused
+
+
+def test_a_value_that_its_line_denies_is_refused(tmp_path: Path) -> None:
+    def draw(figure: Any, axes: Any) -> None:
+        _line(axes, [12.1, 13.4, 12.8, 15.0], BLUE, texts={1: "14.4"})
+        axes.set_ylim(0, 18)
+        axes.set_xticks(range(4), ["2020", "2021", "2022", "2023"])
+        figure.text(0.2, 0.9, "Gross margin (%)", weight="bold")
+
+    assert isinstance(_read(_pdf(tmp_path, draw)), str)
 
 
 def test_a_value_that_its_bar_denies_is_refused(tmp_path: Path) -> None:

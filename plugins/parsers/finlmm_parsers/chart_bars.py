@@ -255,7 +255,9 @@ def _place_labels(chart: Chart, panels: list[Panel], upright: bool) -> int:
                         continue
                 elif middle < stack.l0:
                     gap, side = max(0.0, stack.l0 - high), -1
-                    if not falls:
+                    # the value of a first bar too small for it may stand on the other side of the axis
+                    spilled = not upright and stack.bars[0].length < high - low and gap < 0.6 * label.size
+                    if not falls and not (spilled and len(stack.bars) > 1):
                         continue
                 else:
                     gap, side = 0.0, 0

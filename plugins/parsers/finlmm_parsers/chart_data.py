@@ -15,6 +15,7 @@ from finlmm_core.domain import Box
 from finlmm_core.quantities import Units, parse_period, parse_units
 from finlmm_parsers.chart_bars import Reading, Unclear, read_bars
 from finlmm_parsers.chart_labels import Chart, ChartPixels, Label, Piece, goes_on, is_unit, open_chart
+from finlmm_parsers.chart_lines import read_lines
 from finlmm_parsers.chart_pies import read_pie
 from finlmm_parsers.layout.text import join_lines
 from finlmm_parsers.layout.types import Line
@@ -64,7 +65,7 @@ def read_chart(
     if len(chart.labels) < 3 or len(chart.words) > _MOST_WORDS:
         return None
     doubts: list[str] = []
-    for read in (read_bars, read_pie):
+    for read in (read_bars, read_pie, read_lines):
         try:
             reading = read(chart)
             if reading is not None:

@@ -115,6 +115,7 @@ class Chart:
     labels: list[Label]
     pixels: ChartPixels | None
     caption: str = ""
+    legend: tuple[list[tuple[int, Piece]], set[int]] | None = None  # found once
 
     def pieces(self, without: Set[int] = frozenset()) -> list[Piece]:
         """Return the upright text as runs of words, cut at words that are left out and at gaps wider than a letter."""
@@ -255,6 +256,12 @@ def find_legend(chart: Chart) -> tuple[list[tuple[int, Piece]], set[int]]:
 
     Swatches are small shapes right before a text, or signs such as ■ in the text, whose colour is read from the pixels.
     """
+    if chart.legend is None:
+        chart.legend = _find_legend(chart)
+    return chart.legend
+
+
+def _find_legend(chart: Chart) -> tuple[list[tuple[int, Piece]], set[int]]:
     signs = {index for index, word in enumerate(chart.words) if word.text in _SWATCH_SIGNS}
     # a swatch stands before each text: cut lines there, so that a name ends where the next swatch starts
     starts = [

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence, Set
 
 from finlmm_core.domain import Box
-from finlmm_core.quantities import parse_number
+from finlmm_core.quantities import parse_number, parse_period
 from finlmm_parsers.chart_labels import Chart, Piece, goes_on, is_unit, joined
 from finlmm_parsers.layout.text import join_words
 
@@ -26,39 +26,53 @@ def categories_below(
     pitch = min(b - a for a, b in itertools.pairwise(centres))
     found: list[list[Piece]] = [[] for _ in centres]
     groups = [""] * len(centres)
-    bottom: float | None = None
+    bottom = 0.0
     edges = (centres[0] - 0.6 * pitch, centres[-1] + 0.6 * pitch)
     for row in _rows_under(chart, plot, edges, taken):
-        top = min(chart.words[index].y0 for index in row)
-        size = chart.words[row[0]].size
-        if bottom is not None and top - bottom > 0.9 * size:
-            break
+        first = chart.words[row[0]]
         texts = _at_centres(chart, row, centres, pitch)
-        if texts is not None and (all(texts) or bottom is not None):
-            named = [index for index, text in enumerate(texts) if text is not None]
-            over = _over_groups(chart, row, spans) if bottom is not None and len(named) < len(centres) else None
-            if over is not None:
-                groups = over
-                break
-            if not named:
-                break
-            for index in named:
-                piece = texts[index]
-                assert piece is not None
-                found[index].append(piece)
-        elif bottom is not None:
-            over = _over_groups(chart, row, spans)
-            if over is not None:
-                groups = over
-            break
-        elif top - plot.y1 > 5.0 * size:
-            return None
+        if not bottom:
+            if all(_is_tick(chart, index, centres, pitch) for index in row):
+                continue
+            if texts is None or not all(texts):
+                return None
         else:
-            return None
+            top = min(chart.words[index].y0 for index in row)
+            above = chart.words[found[0][-1].words[0]]
+            if top - bottom > 1.2 * first.size or (texts is not None and not any(texts)):
+                break
+            over = _over_groups(chart, row, spans) if texts is None or not all(texts) else None
+            if over is not None:
+                groups = over
+                break
+            alike = first.bold == above.bold and abs(first.size - above.size) < 0.3
+            whole = texts is not None and all(texts)
+            if texts is None or top - bottom > (0.9 if whole else 0.4) * first.size or not (whole or alike):
+                # what stands there may tell categories apart; dates need no telling
+                dated = all(parse_period(joined(pieces).text) is not None for pieces in found)
+                if len(_runs(chart, row)) > 1 and not dated:
+                    return None
+                break
+            if all(text is None or _is_value(text) for text in texts):
+                break
+        for index, piece in enumerate(texts or ()):
+            if piece is not None:
+                found[index].append(piece)
         bottom = max(chart.words[index].y1 for index in row)
     if not all(found):
         return None
     return [joined(pieces) for pieces in found], groups
+
+
+def _is_value(piece: Piece) -> bool:
+    return parse_number(piece.text) is not None and parse_period(piece.text) is None
+
+
+def _is_tick(chart: Chart, index: int, centres: Sequence[float], pitch: float) -> bool:
+    """Tell a number of the value axis, which stands beside the first category or the last."""
+    word = chart.words[index]
+    middle = (word.x0 + word.x1) / 2
+    return not centres[0] - 0.2 * pitch < middle < centres[-1] + 0.2 * pitch and parse_number(word.text) is not None
 
 
 def _rows_under(chart: Chart, plot: Box, edges: tuple[float, float], taken: Set[int]) -> list[list[int]]:
@@ -94,7 +108,7 @@ def _piece(chart: Chart, run: Sequence[int]) -> Piece:
 def _at_centres(chart: Chart, row: Sequence[int], centres: Sequence[float], pitch: float) -> list[Piece | None] | None:
     """Share a row's words out among category centres; None where a text is off every centre."""
     runs: list[list[int]] = [[] for _ in centres]
-    for index in row:
+    for index in _near_centres(chart, row, centres, pitch):
         word = chart.words[index]
         middle = (word.x0 + word.x1) / 2
         nearest = min(range(len(centres)), key=lambda k: abs(centres[k] - middle))
@@ -114,8 +128,22 @@ def _at_centres(chart: Chart, row: Sequence[int], centres: Sequence[float], pitc
     return texts
 
 
-def _over_groups(chart: Chart, row: Sequence[int], spans: Sequence[tuple[float, float]]) -> list[str] | None:
-    """Return for each category the heading of its group, where a row's texts are centred under groups of categories."""
+def _near_centres(chart: Chart, row: Sequence[int], centres: Sequence[float], pitch: float) -> list[int]:
+    """Leave out texts that stand where there is no bar, as 'N/A' does."""
+    kept: list[int] = []
+    run: list[int] = []
+    for index, following in itertools.zip_longest(row, row[1:]):
+        run.append(index)
+        if following is None or chart.words[following].x0 - chart.words[index].x1 > 0.6 * chart.words[index].size:
+            middle = (chart.words[run[0]].x0 + chart.words[run[-1]].x1) / 2
+            if len(run) > 1 or min(abs(centre - middle) for centre in centres) <= 0.6 * pitch:
+                kept += run
+            run = []
+    return kept
+
+
+def _runs(chart: Chart, row: Sequence[int]) -> list[list[int]]:
+    """Part a row where gaps are wider than a letter."""
     runs: list[list[int]] = []
     for index in row:
         word = chart.words[index]
@@ -123,7 +151,12 @@ def _over_groups(chart: Chart, row: Sequence[int], spans: Sequence[tuple[float, 
             runs[-1].append(index)
         else:
             runs.append([index])
-    pieces = [_piece(chart, run) for run in runs]
+    return runs
+
+
+def _over_groups(chart: Chart, row: Sequence[int], spans: Sequence[tuple[float, float]]) -> list[str] | None:
+    """Return for each category the heading of its group, where a row's texts are centred under groups of categories."""
+    pieces = [_piece(chart, run) for run in _runs(chart, row)]
     if len(pieces) < 2 or any(parse_number(piece.text) is not None for piece in pieces):
         return None
     owners = []
