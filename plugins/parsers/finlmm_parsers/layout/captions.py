@@ -86,8 +86,8 @@ def link_captions(
         title = title or _title_above(box, kind, lines, boxes, used)
         if kind != "table" and (title is None or title.box.y1 <= box.y0):
             below = _title_below(box, lines, boxes)
-            if below and (title is None or below.box.y0 - box.y1 < box.y0 - title.box.y1 - 3):
-                title = below
+            if below and (title is None or below[1] or below[0].box.y0 - box.y1 < box.y0 - title.box.y1 - 3):
+                title = below[0]
         found[which] = title or numbered
     return found
 
@@ -261,10 +261,11 @@ def _title_above(
     return Caption(text, Box.around(lines[k].box for k in members).rounded())
 
 
-def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureKind]]) -> Caption | None:
+def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureKind]]) -> tuple[Caption, bool] | None:
     """Return the bold line right under a figure that names it; None where it rather heads the text below.
 
-    A note of the source under the line is what follows a caption, and then it may stand further off.
+    A note of the source under the line is what follows a caption, and then it may stand further off and need not be
+    bold; whether there is one is returned beside the caption.
     """
     for index, line in enumerate(lines):
         gap = line.y0 - box.y1
@@ -272,7 +273,7 @@ def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureK
             continue
         if gap > 3.0 * line.size:
             return None
-        if not (line.bold and _title_like(line, box, "chart")) or any(_inside(line, b) for b, _ in boxes):
+        if not _title_like(line, box, "chart") or is_source_note(line.text) or any(_inside(line, b) for b, _ in boxes):
             return None
         sourced = False
         for following in lines[index + 1 :]:
@@ -283,8 +284,8 @@ def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureK
                 return None  # nearer to the text below it: a heading
             break
         within = line.x0 > box.x0 - 6 and line.x1 < box.x1 + 6
-        if sourced or (within and gap < 1.5 * line.size):
-            return Caption(line.text, line.box.rounded())
+        if sourced or (line.bold and within and gap < 1.5 * line.size):
+            return Caption(line.text, line.box.rounded()), sourced
         return None
     return None
 

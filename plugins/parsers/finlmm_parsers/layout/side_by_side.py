@@ -73,7 +73,12 @@ def _stray_labels(draft: Draft, data: list[Row], rows: list[Row]) -> float | Non
         return None
     for position in range(max(0, draft.members[0] - 6), draft.members[0]):
         row = rows[position]
-        if row.x0 < beyond and any(draft.left - size < line.x0 and line.x1 < draft.x1 + size for line in row.lines):
+        first = row.lines[0]
+        if (
+            first.x0 < beyond
+            and first.x1 - first.x0 < 12 * first.size
+            and any(draft.left - size < line.x0 and line.x1 < draft.x1 + size for line in row.lines)
+        ):
             return None  # the text column has a heading among those of the values
     return edge - 0.5 * size
 

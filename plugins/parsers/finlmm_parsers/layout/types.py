@@ -27,6 +27,10 @@ from finlmm_core.domain import Box, FigureKind
 from finlmm_parsers.primitives import Word
 
 
+def _length(word: Word) -> int:
+    return len(word[0])
+
+
 class Line:
     """Words that a reader reads as one line without a jump: cells of a table row or of two columns are lines apart."""
 
@@ -45,7 +49,11 @@ class Line:
             self.y0 = min([word[2] for word in words])
             self.x1 = max([word[3] for word in words])
             self.y1 = max([word[4] for word in words])
-            longest = max(words, key=lambda word: len(word[0]))
+            last = words[-1]
+            if first[5] == last[5] and first[6] == last[6]:
+                longest = first
+            else:
+                longest = max(words, key=_length)
         self.size = longest[5]  # font size in points as shown
         self.bold = longest[6]
         self.upright = first[7]

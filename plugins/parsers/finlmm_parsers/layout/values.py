@@ -89,13 +89,8 @@ def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
             elif kind == "A":
                 last = values[-1] if values else None
                 if last is not None and word.x0 - last.x1 < 2.5 * word.size:
-                    values[-1] = Value(
-                        last.x0,
-                        max(last.x1, word.x1),
-                        (*last.words, word),
-                        last.year and word.text[-1] in "*†‡§)",
-                        last.edge,
-                    )
+                    year = last.year and word.text[-1] in "*†‡§)"  # a footnote mark leaves a period what it is
+                    values[-1] = Value(last.x0, max(last.x1, word.x1), (*last.words, word), year, last.edge)
             elif kind == "V":
                 cell = (*before, word)
                 values.append(Value(cell[0].x0, word.x1, cell, not before and is_year(word.text), _edge(word)))
