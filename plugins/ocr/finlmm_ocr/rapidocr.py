@@ -37,7 +37,7 @@ class RapidOcrOptions(PluginOptions):
     upside_down: bool = Field(
         default=False, description="turn lines that seem to stand on their head; costs accuracy on upright ones"
     )
-    batch_size: int = Field(default=1, ge=1, description="lines recognised at a time, padded to the widest of them")
+    batch_size: int = Field(default=6, ge=1, description="lines recognised at a time, padded to the widest of them")
     pad_width: int = Field(
         default=96, ge=48, description="pixels at height 48 that a line is padded to at least; narrower misreads digits"
     )
