@@ -198,7 +198,7 @@ def _panels(shapes: Sequence[Shape], group: list[int], upright: bool, axes: Sequ
     panels: list[list[int]] = []
     for start, stop, members in bands:
         members.sort(key=lambda index: (sides[index][lead], sides[index][low]))
-        thickness = shapes[members[0]][end] - shapes[members[0]][lead]
+        thickness = sides[members[0]][end] - sides[members[0]][lead]
         gaps = [
             max(0.0, sides[b][lead] - sides[a][end])
             for a, b in itertools.pairwise(members)

@@ -172,10 +172,25 @@ def _frames(page: PagePrimitives, lines: Sequence[Line], prose: Sequence[bool]) 
         running = sum(
             1 for line, flag in zip(lines, prose, strict=True) if flag and box.covers(line.box) > 0.6 and not line.bold
         )
-        if running <= 1:
+        if running <= 1 and not _is_plot_area(box, lines, prose):
             result.append((box, seen))
     result.sort(key=lambda item: item[0].area)
     return result
+
+
+def _is_plot_area(box: Box, lines: Sequence[Line], prose: Sequence[bool]) -> bool:
+    """Tell the rectangle between a chart's axes from a frame around it: numbers or names stand along its outside."""
+    left = below = 0
+    for line, running in zip(lines, prose, strict=True):
+        if running or is_source_note(line.text):
+            continue
+        x, y = (line.x0 + line.x1) / 2, (line.y0 + line.y1) / 2
+        gap = 1.5 * line.size + 4.0
+        if box.y0 - 4 <= y <= box.y1 + 4 and line.x1 <= box.x0 + 1 and box.x0 - line.x1 <= gap:
+            left += bool(_DIGIT.search(line.text)) or line.x1 - line.x0 < 0.4 * box.width
+        elif box.x0 <= x <= box.x1 and line.y0 >= box.y1 - 2 and line.y0 - box.y1 <= gap:
+            below += len(line.words) if _DIGIT.search(line.text) else 1
+    return left >= 2 and below >= 2
 
 
 def _fill_frame(seed: Seed, frames: Sequence[tuple[Box, bool]]) -> None:
