@@ -143,6 +143,22 @@ def _inside(line: Line, box: Box) -> bool:
     return box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1
 
 
+def _beside_column(caption: Box, box: Box) -> bool:
+    """Tell whether a caption set flush left may belong to a figure that is centred in the same column."""
+    return caption.x1 <= box.x0 and box.x0 - caption.x0 < 0.8 * box.width
+
+
+def _alone(line: Line, lines: list[Line], box: Box, boxes: Sequence[tuple[Box, FigureKind]]) -> bool:
+    """Tell whether nothing but the figure stands under a line, in the columns of both."""
+    for other, _ in boxes:
+        if other != box and other.x0 < line.x1 and other.x1 > line.x0 and other.y0 < box.y1 and other.y1 > line.y1:
+            return False
+    return not any(
+        other is not line and other.x0 < box.x1 and other.x1 > line.x0 and line.y0 - 1 < other.y0 < box.y0 - 1
+        for other in lines
+    )
+
+
 def _assign(
     candidates: list[tuple[Caption, list[int]]], boxes: Sequence[tuple[Box, FigureKind]]
 ) -> dict[int, tuple[Caption, list[int]]]:
@@ -189,7 +205,7 @@ def _wrong_kind(text: str, kind: FigureKind) -> bool:
 def _distance(caption: Box, box: Box) -> tuple[float, bool] | None:
     """Return the gap in points between a caption and a figure and whether the caption is above; None where too far."""
     shared = min(caption.x1, box.x1) - max(caption.x0, box.x0)
-    if shared < 0.3 * min(caption.width, box.width):
+    if shared < 0.3 * min(caption.width, box.width) and not _beside_column(caption, box):
         return None
     height = caption.height
     above = caption.y0 + caption.y1 < box.y0 + box.y1
@@ -220,14 +236,16 @@ def _title_above(
         line = lines[index]
         if line.y0 + line.y1 >= 2 * top or index in used:
             continue
-        if line.x1 < box.x0 or line.x0 > box.x1:
+        if (line.x1 < box.x0 or line.x0 > box.x1) and not (
+            kind != "table" and _beside_column(line.box, box) and _alone(line, lines, box, boxes)
+        ):
             continue
         size = line.size
         if _PAGE_HEAD.search(line.text):
             if members and top - line.y1 < 1.4 * size:
                 members = []  # the rest of the head of the page
             break
-        reach = min(2.8 * size, 32.0) if not members else 0.75 * size
+        reach = min(3.3 * size, 34.0) if not members else 0.75 * size
         if top - line.y1 > reach:
             if top - line.y1 > 40:
                 break
@@ -355,7 +373,8 @@ def _title_like(line: Line, box: Box, kind: FigureKind) -> bool:
 
 def _title_inside(box: Box, lines: list[Line]) -> Caption | None:
     """Return the title line inside the top of a chart: letters, and the largest or a bold line of the chart."""
-    inside = [line for line in lines if _inside(line, box)]
+    largest = _largest_title(box, "chart", lines)  # a region may have taken in the heading of its section
+    inside = [line for line in lines if _inside(line, box) and line.size <= largest]
     if len(inside) < 2:
         return None
     inside.sort(key=lambda line: (line.y0, line.x0))
