@@ -168,7 +168,7 @@ def _english(sentence: str) -> tuple[str, str, Shape] | None:
     if effect.count("(") != effect.count(")") or cause.count("(") != cause.count(")"):
         return None
     if shape == "clause" and not re.search(
-        r"\b(?:increased|decreased|declined|grew|rose|fell|dropped|improved|expanded|contracted|was|were|doubled|slowed|reduced)\b",
+        r"\b(?:increased|decreased|declined|grew|rose|climbed|advanced|fell|dropped|improved|expanded|contracted|was|were|doubled|slowed|reduced)\b",
         effect,
     ):
         return None

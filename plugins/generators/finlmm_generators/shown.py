@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from finlmm_core.domain import Document, Figure, Language
-from finlmm_core.quantities import Number, find_numbers, find_periods, parse_number
+from finlmm_core.quantities import Number, find_numbers, find_periods, parse_number, parse_units
 from finlmm_generators.glossary import fold, terms_in
 from finlmm_generators.grid import Grid
 from finlmm_generators.labels import is_generic
@@ -75,6 +75,11 @@ def named_labels(shown: Shown, text: str) -> list[str]:
     found = []
     for label in shown.labels:
         words = fold(label)
+        unit = parse_units(label).text
+        if unit and len(fold(label.replace(unit, " "))) < 2:
+            continue
+        if sum(character.isalpha() for character in words) < (4 if words.isascii() else 3) or find_periods(label):
+            continue  # years and signs on an axis name nothing
         several = words.isascii() and len(words.split()) >= 3 and set(words.split()) <= spoken
         if len(words) >= (4 if words.isascii() else 3) and (
             several or f" {words} " in folded or (not words.isascii() and words in folded)

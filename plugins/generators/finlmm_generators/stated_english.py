@@ -1,0 +1,234 @@
+"""Grammar of English sentences that state one measure for several periods or groups."""
+# ruff: noqa: E501 - expressions are easier to read whole
+
+from __future__ import annotations
+
+import re
+
+from finlmm_core.quantities import Number, Period
+from finlmm_generators.stated import (
+    NUMBER_MARKS,
+    PERIOD_MARKS,
+    Marked,
+    Reading,
+    Unread,
+    Value,
+    completed,
+    mark,
+    same_units,
+)
+
+_ABOUT = r"(?:(?:approximately|about|roughly|around|just|only|a\s+record|fully|c\.)\s*)?"
+_N = rf"{_ABOUT}[{NUMBER_MARKS}](?:\s+per\s+(?:diluted\s+|basic\s+|common\s+|ordinary\s+)*share)?"
+_P = rf"(?:the\s+)?(?:(?:fiscal|calendar|full)\s+)?(?:years?\s+)?(?:end\s+of\s+)?[{PERIOD_MARKS}]"
+_PREP = r"(?:as\s+of|as\s+at|at|in|for|during|on)"
+_NS = rf"{_N}(?:\s*,\s*{_N})*,?\s+and\s+{_N}"
+_PS = rf"{_P}(?:\s*,\s*(?:{_PREP}\s+)?{_P})*,?\s+and\s+(?:{_PREP}\s+)?{_P}"
+_WAS = r"(?:was|were|totaled|totalled|amounted\s+to|came\s+to|stood\s+at|equaled|reached|of)"
+_M = rf"(?P<m>[^{PERIOD_MARKS}{NUMBER_MARKS};:()]{{3,120}}?(?:\([^(){PERIOD_MARKS}{NUMBER_MARKS}]{{1,12}}\))?)"
+_LINK = r"(?:,?\s+and|\s*,|,?\s+(?:as\s+)?compared\s+(?:to|with)|,?\s+versus|,?\s+vs\.?|,?\s+(?:up|down)\s+from|,?\s+from)\s+"
+_MOVED = r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|went\s+(?:up|down))"
+_HOW = r"(?:\s+(?:slightly|significantly|substantially|modestly|sharply|further))?"
+_BY = rf"(?:\s+(?:by\s+)?{_N}(?:\s*,?\s+or\s+{_N}\s*,?)?)?"
+_END = r"(?=\s*[.;,(]|\s+(?:respectively|due|driven|primarily|mainly|reflecting|as\s+a\s+result|because|which|and|with|net|or|an?\s+(?:increase|decrease))\b|\s*\Z)"
+
+_SHAPES: tuple[re.Pattern[str], ...] = tuple(
+    re.compile(shape, re.IGNORECASE)
+    for shape in (
+        # 'As of P and P, the allowance was N and N, respectively'
+        rf"\A{_PREP}\s+(?P<ps>{_PS})\s*,\s+{_M}\s+{_WAS}\s+(?P<ns>{_NS})\s*,?\s+respectively",
+        # 'The allowance was N and N at P and P, respectively'
+        rf"\A{_M}\s+{_WAS}\s+(?P<ns>{_NS})\s*,?\s+{_PREP}\s+(?P<ps>{_PS})\s*,?\s+respectively",
+        rf"\A{_M}\s+{_WAS}\s+(?P<ns>{_NS})\s*,?\s+respectively\s*,?\s+{_PREP}\s+(?P<ps>{_PS}){_END}",
+        # 'Sales totaled N in P, N in P and N in P', '... was N in P, compared to N in P'
+        rf"\A{_M}\s+{_WAS}\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}(?:{_LINK}{_N}\s+{_PREP}\s+{_P})+){_END}",
+        # 'In P, sales were N, compared to N in P'
+        rf"\A{_PREP}\s+(?P<p1>{_P})\s*,\s+{_M}\s+{_WAS}\s+(?P<n1>{_N}){_LINK}(?P<pairs>{_N}\s+{_PREP}\s+{_P}){_END}",
+        # 'Sales increased N to N in P from N in P', 'Sales fell from N in P to N in P'
+        rf"\A{_M}\s+{_MOVED}{_HOW}{_BY}\s+to\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}\s*,?\s+(?:from|compared\s+(?:to|with))\s+{_N}\s+{_PREP}\s+{_P}){_END}",
+        rf"\A{_M}\s+{_MOVED}{_HOW}{_BY}\s+from\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}\s*,?\s+to\s+{_N}\s+{_PREP}\s+{_P}){_END}",
+        rf"\A{_PREP}\s+(?P<p1>{_P})\s*,\s+{_M}\s+{_MOVED}{_HOW}{_BY}\s+to\s+(?P<n1>{_N})\s*,?\s+(?:from|compared\s+(?:to|with))\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}){_END}",
+        # 'Revenue increased N to N (P: N)', 'As at P, the value was N (P: N)', '... was N as of P (N as of P)'
+        rf"\A(?:{_PREP}\s+(?P<p1>{_P})\s*,\s+)?{_M}\s+(?:{_WAS}|{_MOVED}{_HOW}{_BY}\s+to)\s+(?P<n1>{_N})\s*\(\s*(?P<ep>[{PERIOD_MARKS}])\s*[:–-]\s*(?P<en>{_N})\s*\)",
+        rf"\A{_M}\s+(?:{_WAS}|{_MOVED}{_HOW}{_BY}\s+to)\s+(?P<n1>{_N})\s+{_PREP}\s+(?P<p1>{_P})\s*\((?P<pairs>{_N}\s+{_PREP}\s+{_P})\)",
+    )
+)
+_MOVEMENT = re.compile(
+    rf"\b(?P<word>increas\w*|decreas\w*|rose|fell|grew|declin\w*|dropp?\w*|improv\w*|expand\w*|contracted|up|down|growth|rise)\b(?P<by>(?:\s+(?:slightly|significantly|of|by|approximately|about)){{0,2}}\s+(?P<n>[{NUMBER_MARKS}])(?:\s*,?\s+or\s+(?P<or>[{NUMBER_MARKS}]))?)?",
+    re.IGNORECASE,
+)
+_DOWN = re.compile(r"decreas|fell|declin|drop|contract|down", re.IGNORECASE)
+_UNCLEAR = re.compile(
+    r"\b(?:this|that|these|those|such|it|they|them|he|she|his|her|which|who|whom|above|below|following|former|latter|same|"
+    r"we|us|you|there|table|chart|figure|note|was|were|is|are|has|had|have|been|increased|decreased|rose|fell|grew|declined|because|due|"
+    r"if|when|while|although|would|could|may|might|will|expects?|included|includes|resulted|resulting|offset|driven|related\s+to\s+the|range[ds]?|between|less|than|respectively)\b|[;:“”\"]",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(
+    r"\A(?:(?:however|additionally|in\s+addition|also|further(?:more)?|moreover|overall|similarly|specifically|meanwhile|as\s+a\s+result|consequently|finally|accordingly)\s*,\s*)",
+    re.IGNORECASE,
+)
+_OWN = re.compile(
+    r"\A(?:we|the\s+company|the\s+group)\s+(?:had|have|held|reported|recorded|recognized|generated|incurred|achieved|delivered)\s+(?=.*)",
+    re.IGNORECASE,
+)
+_ARTICLE = re.compile(r"\A(?:the|our|an?|its|total\s+amount\s+of\s+the)\s+", re.IGNORECASE)
+
+
+def read_english(sentence: str, year: int | None) -> Reading | Unread | None:
+    """Return what a sentence states, Unread where it is not safe to ask about, None where it states no such thing.
+
+    Args:
+        sentence: one sentence, spaces made plain.
+        year: what '(2021: £96.2million)' is compared with where the sentence names no period of its own.
+    """
+    sentence = _LEAD.sub("", sentence)
+    marked = mark(sentence)
+    if len(marked.numbers) < 2 or len(sentence) > 700:
+        return None
+    if (group := _groups(marked)) is not None:
+        return group
+    if not marked.periods:
+        return None
+    for shape in _SHAPES:
+        if found := shape.match(marked.text):
+            return _periods(marked, found, sentence, year)
+    if "respectively" in sentence or re.search(r"compared\s+(?:to|with)|\bfrom\b", sentence):
+        return Unread("statement_not_read", sentence[:160])
+    return None
+
+
+def measure_problem(measure: str) -> str | None:
+    """Return why words do not name a measure, None where they do."""
+    words = measure.split()
+    if not 1 <= len(words) <= 14 or sum(character.isalpha() for character in measure) < 4:
+        return "measure_too_long" if len(words) > 14 else "measure_too_short"
+    if _UNCLEAR.search(measure) or re.match(
+        r"(?:and|or|but|of|for|in|on|at|as|to|by|with|from)\b", measure, re.IGNORECASE
+    ):
+        return "measure_unclear"
+    if re.search(r"\b(?:of|the|and|a|an|to|in|for|with|from)\Z", measure, re.IGNORECASE) or measure.count(
+        "("
+    ) != measure.count(")"):
+        return "measure_unclear"
+    return None
+
+
+def _periods(marked: Marked, found: re.Match[str], sentence: str, year: int | None) -> Reading | Unread:
+    parts = found.groupdict()
+    measure = _OWN.sub("", parts["m"].strip(" ,"))
+    measure = re.sub(r",\s+which\s.*\Z", "", measure)
+    measure = _ARTICLE.sub("", measure).strip(" ,")
+    measure = re.sub(r"\bour\s+", "", measure)
+    if problem := measure_problem(measure):
+        return Unread(problem, sentence[:160])
+    numbers = re.findall(
+        f"[{NUMBER_MARKS}]", (parts.get("ns") or "") + (parts.get("n1") or "") + (parts.get("pairs") or "")
+    )
+    periods = re.findall(
+        f"[{PERIOD_MARKS}]", (parts.get("ps") or "") + (parts.get("p1") or "") + (parts.get("pairs") or "")
+    )
+    named = [marked.period(character) for character in periods]
+    stated = [marked.number(character) for character in numbers]
+    if parts.get("ep"):
+        earlier = marked.period(parts["ep"])
+        if not named:
+            later = _after(earlier, year)
+            if later is None:
+                return Unread("period_not_told", sentence[:160])
+            named = [later]
+        named.append(earlier)
+        stated.append(marked.number(re.sub(f"[^{NUMBER_MARKS}]", "", parts["en"])))
+    if len(named) != len(stated) or len(named) < 2:
+        return Unread("values_and_periods_differ", sentence[:160])
+    full = completed(named)
+    if full is None or len({period.key for period in full}) < len(full) or any(period.estimate for period in full):
+        return Unread("periods_not_alike", sentence[:160])
+    if not same_units(stated):
+        return Unread("units_differ", sentence[:160])
+    if re.search(r"\b(?:three|six|nine)\s+and\s+(?:three|six|nine)\b", sentence, re.IGNORECASE):
+        return Unread("periods_not_alike", sentence[:160])
+    per_share = bool(re.search(r"per\s+(?:\w+\s+)?share", found.group(), re.IGNORECASE))
+    if per_share and "share" not in measure.lower():
+        measure += " per share"
+    values = sorted(
+        (Value(number, said(period), period) for number, period in zip(stated, full, strict=True)),
+        key=lambda value: (value.period.year, value.key) if value.period else (0, ""),
+    )
+    movements, direction = _movements(marked, set(numbers) | set(parts.get("en") or ""))
+    return Reading(measure[:1].upper() + measure[1:], "period", tuple(values), movements, direction)
+
+
+def _after(earlier: Period, year: int | None) -> Period | None:
+    """Return the year after the one in '(2021: N)', where that is the year that the report is about."""
+    if earlier.kind != "year" or year != earlier.year + 1:
+        return None
+    return earlier._replace(key=str(year), year=year, text=str(year))
+
+
+def said(period: Period) -> str:
+    """Return a period as an English question says it."""
+    text = re.sub(r"\s+", " ", period.text).strip(" ()")
+    if re.match(r"(?:(?:three|six|nine|twelve|\d+|thirteen|[a-z-]+)\s+(?:months?|weeks?)|(?:fiscal\s+)?years?|quarter)\s+ended", text, re.IGNORECASE):
+        return "the " + text[:1].lower() + text[1:]
+    if re.match(r"(?:first|second|third|fourth)\s+(?:quarter|half)", text, re.IGNORECASE):
+        return "the " + text[:1].lower() + text[1:]
+    return text
+
+
+def _movements(marked: Marked, used: set[str]) -> tuple[tuple[Number, ...], int]:
+    """Return the rates and changes stated beside the values, and the direction where all words agree on one."""
+    numbers, directions = [], set()
+    for found in _MOVEMENT.finditer(marked.text):
+        after = marked.text[found.end() : found.end() + 2]
+        stated = [c for c in (found.group("n"), found.group("or")) if c and c not in used]
+        verb = re.match(r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|up|down)\Z", found.group("word"), re.IGNORECASE)
+        if stated or (verb and after):
+            directions.add(-1 if _DOWN.match(found.group("word")) else 1)
+        numbers += [marked.number(character) for character in stated]
+    return tuple(numbers), directions.pop() if len(directions) == 1 else 0
+
+
+# ------------------------------------------------------------------------------------------------ groups of people
+
+_SAYS = r"(?P<vp>(?:now\s+|also\s+|currently\s+)?(?:say|says|said|think|thinks|thought|view|viewed|rate|rated|believe|expect|trust|favor|oppose|approve|disapprove|support|report|express|have|own|use|are|were)\b[^{}]{{4,140}}?)"
+_VP = _SAYS.format(NUMBER_MARKS, PERIOD_MARKS)
+_G = r"(?P<{}>[A-Za-z][A-Za-z $,'’-]{{2,60}}?)"
+_GROUP_SHAPES: tuple[re.Pattern[str], ...] = tuple(
+    re.compile(shape)
+    for shape in (
+        # '71% of Republicans say there are plenty of jobs available, compared with 53% of Democrats'
+        rf"(?:\A|[:;,]\s+){_ABOUT}(?P<n1>[{NUMBER_MARKS}])\s+of\s+{_G.format('g1')}\s+{_VP},?\s+(?:compared\s+(?:with|to)|versus|while)\s+{_ABOUT}(?P<n2>[{NUMBER_MARKS}])\s+of\s+{_G.format('g2')}(?:\s+(?:say|said|do)\s+(?:this|so|the\s+same))?\s*[.;]",
+        # 'majorities of Republicans (71%) and Democrats (53%) say ...'
+        rf"(?:\A|[,;]\s+)(?:(?:(?:larger?|similar)\s+)?(?:majorities|shares|percentages)\s+of\s+|[Mm]ost\s+)?{_G.format('g1')}\s+\((?P<n1>[{NUMBER_MARKS}])\)\s+and\s+{_G.format('g2')}\s+\((?P<n2>[{NUMBER_MARKS}])\)\s+{_VP}\s*[.;,]",
+        # 'Republicans are more likely than Democrats (62% vs. 44%) to rate ...'
+        rf"\A{_G.format('g1')}\s+(?:are|were|remain|continue\s+to\s+be|also\s+remain)\s+(?:\w+\s+)?(?:more|less)\s+likely\s+than\s+{_G.format('g2')}\s+\((?P<n1>[{NUMBER_MARKS}])\s+(?:vs\.?|to|compared\s+with)\s+(?P<n2>[{NUMBER_MARKS}])\)\s+to\s+(?P<vp>[^{NUMBER_MARKS}{PERIOD_MARKS}]{{4,140}}?)\s*[.;]",
+        rf"\A{_G.format('g1')}\s+(?:are|were|remain|continue\s+to\s+be|also\s+remain)\s+(?:\w+\s+)?(?:more|less)\s+likely\s+than\s+{_G.format('g2')}\s+to\s+(?P<vp>[^{NUMBER_MARKS}{PERIOD_MARKS}]{{4,140}}?)\s+\((?P<n1>[{NUMBER_MARKS}])\s+(?:vs\.?|to|compared\s+with)\s+(?P<n2>[{NUMBER_MARKS}])\)",
+    )
+)
+_ANAPHORA = re.compile(r"\b(?:this|these|those|it|he|him|his|she|her|so|same|latter|former)\b", re.IGNORECASE)
+
+
+def _groups(marked: Marked) -> Reading | Unread | None:
+    for shape in _GROUP_SHAPES:
+        found = shape.search(marked.text)
+        if found is None:
+            continue
+        numbers = [marked.number(found.group("n1")), marked.number(found.group("n2"))]
+        if any(number.unit != "percent" for number in numbers):
+            return Unread("units_differ", found.group()[:160])
+        names = [_group(found.group("g1")), _group(found.group("g2"))]
+        said_of = re.sub(r"\A(?:now|also|currently)\s+", "", re.sub(r"\s+", " ", found.group("vp")).strip(" ,"))
+        if _ANAPHORA.search(said_of) or not all(names) or names[0].casefold() == names[1].casefold():
+            return Unread("measure_unclear", found.group()[:160])
+        values = tuple(Value(number, name) for number, name in zip(numbers, names, strict=True))
+        return Reading(said_of, "group", values)
+    return None
+
+
+def _group(text: str) -> str:
+    text = re.sub(r"\s+", " ", text).strip(" ,")
+    text = re.sub(r"\A(?:the|all|both|of)\s+", "", text)
+    if len(text.split()) > 8 or _ANAPHORA.search(text) or re.search(r"\b(?:who|that|which|say|says)\b", text):
+        return ""
+    return text
