@@ -135,6 +135,8 @@ class _PaintReader:
         curved = diagonal = False
         if segments != 5 or fill is None:
             curved, diagonal = self._course(painted, min(segments, _SEGMENTS_LOOKED_AT), fill is None)
+        else:  # a rectangle, or the wedge of a pie: a straight line and a curve, to which this segment always belongs
+            curved = lib.FPDFPathSegment_GetType(lib.FPDFPath_GetPathSegment(painted, 2)) == pdfium.BEZIER_TO
         if stroke is not None and (diagonal or curved) and 3 <= segments <= _POINTS_READ:
             bounds = self._bounds_of_points(painted, matrix, segments, line_width / 2, bounds)
         if x1 - x0 > _LARGE or y1 - y0 > _LARGE:

@@ -58,6 +58,7 @@ class PrimitivesDevice(PDFTextDevice):
         self.shapes: list[Shape] = []
         self.rasters: list[Raster] = []
         self.clip: Rectangle = (0.0, 0.0, width, height)  # origin bottom left, as pdfminer's matrices have it
+        self.seen_through = (False, False)  # whether fills and strokes are wholly transparent now
         self.forms = 0
         self._character_space = 0.0
         self._fonts: dict[int, tuple[bool, float, float, bool]] = {}
@@ -169,6 +170,9 @@ class PrimitivesDevice(PDFTextDevice):
         outlines = [outline for outline in outlines if len(outline) > 1]
         if not outlines:
             return
+        fill, stroke = fill and not self.seen_through[0], stroke and not self.seen_through[1]
+        if not fill and not stroke:
+            return
         if segments == 4 and path[-1][0] == "h":
             segments = 5  # a closed rectangle, as other readers count it
         a, b, c, d, _, _ = self.ctm
@@ -250,7 +254,7 @@ class PrimitivesInterpreter(PDFPageInterpreter):
         super().__init__(rsrcmgr, device)
         self.depth = depth
         self._clip_pending = False
-        self._clips: list[Rectangle] = []
+        self._saved: list[tuple[Rectangle, tuple[bool, bool]]] = []
 
     def dup(self) -> PrimitivesInterpreter:
         return PrimitivesInterpreter(self.rsrcmgr, self.device, self.depth + 1)
@@ -267,12 +271,23 @@ class PrimitivesInterpreter(PDFPageInterpreter):
 
     def do_q(self) -> None:
         super().do_q()
-        self._clips.append(self.device.clip)
+        self._saved.append((self.device.clip, self.device.seen_through))
 
     def do_Q(self) -> None:
         super().do_Q()
-        if self._clips:
-            self.device.clip = self._clips.pop()
+        if self._saved:
+            self.device.clip, self.device.seen_through = self._saved.pop()
+
+    def do_gs(self, name: Any) -> None:
+        super().do_gs(name)
+        states = dict_value(self.resources.get("ExtGState") or {}) if self.resources else {}
+        state = dict_value(states.get(getattr(name, "name", name)) or {})
+        fill, stroke = self.device.seen_through
+        if "ca" in state:
+            fill = resolve1(state["ca"]) == 0
+        if "CA" in state:
+            stroke = resolve1(state["CA"]) == 0
+        self.device.seen_through = (fill, stroke)
 
     def do_W(self) -> None:
         self._clip_pending = True
@@ -345,7 +360,7 @@ class PrimitivesInterpreter(PDFPageInterpreter):
             return
         if self.device.forms > MOST_FORMS:
             raise PageTooComplexError(f"more than {MOST_FORMS} forms")
-        clip = self.device.clip
+        clip, seen_through = self.device.clip, self.device.seen_through
         name = xobjid_arg.name if hasattr(xobjid_arg, "name") else xobjid_arg
         form = resolve1(self.xobjmap.get(name))
         if isinstance(form, PDFStream) and "BBox" in form and "Width" not in form:
@@ -355,5 +370,5 @@ class PrimitivesInterpreter(PDFPageInterpreter):
                 bounds = apply_matrix_rect(mult_matrix(tuple(matrix), self.ctm), tuple(box))
                 self._clip_to(bounds)
         super().do_Do(xobjid_arg)
-        self.device.clip = clip
+        self.device.clip, self.device.seen_through = clip, seen_through
         self.device.set_ctm(self.ctm)  # a form's interpreter leaves its own matrix behind
