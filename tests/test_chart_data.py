@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from finlmm_parsers.chart_data import ChartValues, read_chart
 from finlmm_parsers.chart_labels import ChartPixels
+from finlmm_parsers.chart_pictures import read_chart_picture
 from finlmm_parsers.extract_pdfium import PdfiumFile
 from finlmm_parsers.layout.lines import find_lines
 from finlmm_parsers.options import LayoutOptions
 from finlmm_parsers.pdfium import PdfiumParser
 
 from finlmm_core.domain import Box
+from finlmm_core.plugins.bases import OcrLine
 from finlmm_core.store.images import ImageStore
 
 BLUE, ORANGE, GREEN = "#1f4e9c", "#e07b1a", "#2d8a4e"
@@ -294,6 +296,41 @@ def test_a_chart_with_an_axis_only_gives_nothing(tmp_path: Path, kind: str) -> N
         figure.text(0.2, 0.9, "Revenue in billions", weight="bold")
 
     assert _read(_pdf(tmp_path, draw)) is None
+
+
+# -------------------------------------------------------------------------------------------------------- as pictures
+
+
+def _picture(path: Path, unsure: str = "") -> ChartValues | str | None:
+    """Read a chart as a picture, with its words as OCR would give them; ``unsure`` is a word of low confidence."""
+    with PdfiumFile(path) as file:
+        page = file.page(1)
+        scale = 150 / 72
+        pixels = file.draw(1, Box(0.0, 0.0, page.width, page.height), 150).pixels
+        lines = [
+            OcrLine(line.text, Box(*(scale * side for side in line.box)), 0.9 if line.text == unsure else 0.99)
+            for line in find_lines(page)
+        ]
+    return read_chart_picture(
+        pixels, lines, Box(100.0, 200.0, 100 + page.width, 200 + page.height), "Margin ($ million)"
+    )
+
+
+def _draw_margins(figure: Any, axes: Any) -> None:
+    _bars(axes, {"Margin": [1368.0, 1740.0, 1158.0, 900.0]}, [BLUE])
+    axes.set_xticks(range(4), ["Shops", "Online", "Licences", "Other"])
+
+
+def test_a_picture_of_a_chart_is_read_from_pixels_and_ocr(tmp_path: Path) -> None:
+    table = _picture(_pdf(tmp_path, _draw_margins))
+    assert isinstance(table, ChartValues), table
+    assert dict(table.rows) == {"Shops": "1368", "Online": "1740", "Licences": "1158", "Other": "900"}
+    boxes = [box for row in table.cell_boxes for box in row if box is not None]
+    assert all(box.x0 > 100 and box.y0 > 200 for box in boxes)  # on the page, not in the picture
+
+
+def test_a_number_that_ocr_is_not_sure_of_leaves_a_picture_unread(tmp_path: Path) -> None:
+    assert not isinstance(_picture(_pdf(tmp_path, _draw_margins), unsure="1740"), ChartValues)
 
 
 # ------------------------------------------------------------------------------------------------ through the parser

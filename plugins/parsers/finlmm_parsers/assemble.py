@@ -28,10 +28,11 @@ from finlmm_core.domain import (
     content_id,
 )
 from finlmm_core.errors import DocumentError
-from finlmm_core.plugins.bases import OcrEngine
+from finlmm_core.plugins.bases import OcrEngine, OcrLine
 from finlmm_parsers import cleaning
 from finlmm_parsers.chart_data import ChartValues, read_chart
 from finlmm_parsers.chart_labels import ChartPixels
+from finlmm_parsers.chart_pictures import read_chart_picture
 from finlmm_parsers.crops import Drawing, crop_dpi, put_crop
 from finlmm_parsers.figure_text import text_inside
 from finlmm_parsers.layout.blocks import find_blocks
@@ -196,11 +197,14 @@ class _Assembly:
         drawing: Drawing,
         figure_id: str,
     ) -> None:
-        """Add the values that a chart prints as a table of its own."""
+        """Add the values that a drawn chart prints as a table of its own."""
         pixels = ChartPixels(drawing.pixels, region.box.grown(self.options.margin))
         read = read_chart(page, lines, region.box, pixels, caption.text if caption else "")
+        self._keep_values(read, page.number, region.box, figure_id)
+
+    def _keep_values(self, read: ChartValues | str | None, page: int, box: Box, figure_id: str) -> None:
         if isinstance(read, str):
-            self.rejected.append(cleaning.reject(page.number, region.box, "chart_values_unclear", read))
+            self.rejected.append(cleaning.reject(page, box, "chart_values_unclear", read))
         elif read is not None:
             self._put_table(figure_id, read, read.title)
 
@@ -278,25 +282,33 @@ class _Assembly:
             text = picture.text
             source: TextSource = "ocr" if picture.read else "layer"
             panels: list[Panel] = []
+            read: list[OcrLine] = []
+            shown = picture.box.grown(self.options.margin)
             reason = cleaning.picture_verdict(look, text, read=picture.read)
             unread = not picture.read and cleaning.count_numbers(text) < 2
             if reason in (None, "photo") and self.ocr is not None and unread:
-                read = self.ocr.read([image])[0]
+                read = list(self.ocr.read([image])[0])
                 text, source = "\n".join(part for part in (text, *(line.text for line in read)) if part), "ocr"
                 reason = cleaning.picture_verdict(look, text, read=True)
                 if reason is None:
-                    panels = charts_inside(drawing.pixels, read, picture.page, picture.box.grown(self.options.margin))
+                    panels = charts_inside(drawing.pixels, read, picture.page, shown)
             if reason is not None:
                 self._drop(picture, reason, f"flat {look.flat:.2f}, {cleaning.count_numbers(text)} numbers inside")
                 continue
             is_chart = look.flat >= 0.5 and cleaning.count_numbers(text) >= 3 and not panels
             kind: FigureKind = "chart" if is_chart else "image"
-            self._add_figure(
+            figure_id = self._add_figure(
                 picture.page, picture.box, kind, picture.caption, text, source, put_crop(self.images, drawing)
             )
+            if is_chart and read:
+                named = picture.caption.text if picture.caption else ""
+                values = read_chart_picture(drawing.pixels, read, shown, named)
+                self._keep_values(values, picture.page, picture.box, figure_id)
             for panel in panels:
                 crop = put_crop(self.images, self._draw(picture.page, panel.box))
-                self._add_figure(picture.page, panel.box, "chart", None, panel.text, "ocr", crop)
+                figure_id = self._add_figure(picture.page, panel.box, "chart", None, panel.text, "ocr", crop)
+                values = read_chart_picture(drawing.pixels, read, shown, "", panel.box)
+                self._keep_values(values, picture.page, panel.box, figure_id)
 
     def _drop(self, picture: _Waiting, reason: str, detail: str) -> None:
         self.rejected.append(cleaning.reject(picture.page, picture.box, reason, detail))

@@ -91,7 +91,7 @@ def read_bars(chart: Chart) -> Reading | None:
         Unclear: values are printed at bars but cannot be matched without doubt.
     """
     rectangles = _rectangles(chart)
-    if len(rectangles) < 2 or len(chart.labels) < 3:
+    if len(rectangles) < 2 or len(chart.labels) < 2:
         return None
     doubts: list[tuple[int, str]] = []
     readings: list[Reading] = []
@@ -177,7 +177,7 @@ def _read(chart: Chart, bars: list[Bar], upright: bool) -> Reading | None:
         return None
     placed = _place_labels(chart, panels, upright)
     stacks = [stack for panel in panels for stack in panel.stacks]
-    if placed < max(3, 0.5 * sum(1 for stack in stacks)):
+    if placed < max(2, 0.5 * sum(1 for stack in stacks)):
         return None
     _check_strays(chart, panels, upright)
     values: dict[int, Label] = {}  # id of a bar -> its label

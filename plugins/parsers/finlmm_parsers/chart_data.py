@@ -62,7 +62,7 @@ def read_chart(
     if not page.words or not page.shapes:
         return None
     chart = open_chart(page, lines, box, pixels, caption)
-    if len(chart.labels) < 3 or len(chart.words) > _MOST_WORDS:
+    if len(chart.labels) < 2 or len(chart.words) > _MOST_WORDS:
         return None
     doubts: list[str] = []
     for read in (read_bars, read_pie, read_lines):
@@ -184,7 +184,11 @@ def _title(chart: Chart, reading: Reading) -> tuple[str, str, list[str]]:
     known = re.sub(r"\s", "", caption + "".join(reading.groups))
     told = [(text, block) for text, block in zip(texts, blocks, strict=True) if re.sub(r"\s", "", text) not in known]
     left = min((piece.box.x0 for block in blocks for piece in block), default=plot.x0)
-    worded = [text for text, block in told if not is_unit(text) and _is_over(block, plot, left)]
+    own = [block[-1].box.y0 for text, block in zip(texts, blocks, strict=True) if re.sub(r"\s", "", text) in known]
+    below = max(own, default=0.0)  # what stands over the title names a section
+    worded = [
+        text for text, block in told if block[0].box.y0 >= below and not is_unit(text) and _is_over(block, plot, left)
+    ]
     subtitle = worded[-1] if worded else ""
     if subtitle and len(subtitle) <= 60 and "%" not in subtitle:
         caption = f"{caption}: {subtitle}" if caption else subtitle
