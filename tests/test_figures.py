@@ -380,8 +380,6 @@ def test_charts_of_real_pages_are_found(tmp_path: Path) -> None:
         for page in (page for page in labels if page["file"] == name):
             boxes = charts_on(data / "reports" / name, page["page"])
             charts = [r for r in page["regions"] if r["kind"] == "chart" and r["source"] == "vector"]
-                region for region in page["regions"] if region["kind"] == "chart" and region["source"] == "vector"
-            ]
             for region in (region for region in charts if not region["difficult"]):
                 fair = [Box(*box) for box in [region["box"], *region.get("alt_boxes", [])]]
                 wanted += 1

@@ -36,6 +36,16 @@ class Mark:
     colours: set[int]
 
 
+def _rules(page: PagePrimitives) -> list[Box]:
+    """Return thin straight lines that may be axes."""
+    found = []
+    for shape in page.shapes:
+        w, h = shape[2] - shape[0], shape[3] - shape[1]
+        if (w <= THIN or h <= THIN) and max(w, h) > 20.0 and shape.segments <= 5:
+            found.append(shape.box)
+    return found
+
+
 def is_white(colour: int | None) -> bool:
     """Tell whether a fill is not seen on white paper."""
     return colour is None or (
@@ -79,17 +89,22 @@ def find_marks(page: PagePrimitives) -> list[Mark]:
     most_area = 0.35 * width * height
     bars: list[int] = []
     marks: list[Mark] = []
-    grounds = backgrounds(page)
     wedges: list[int] = []
     lines: list[int] = []
-    rules: list[Box] = []
+    grounds: list[Shape] | None = None
     for index, shape in enumerate(page.shapes):
         w, h = shape[2] - shape[0], shape[3] - shape[1]
-        if (w <= THIN and h <= THIN) or w * h > most_area or shape[0] > width or shape[1] > height:
+        if h <= THIN:
+            if w <= THIN or h < 0.4 or shape.fill is None or w > 60.0:
+                continue  # most shapes of most pages: rules of tables
+        elif w <= THIN and (w < 0.4 or shape.fill is None or h > 60.0):
             continue
-        if (w <= THIN or h <= THIN) and max(w, h) > 20.0 and shape.segments <= 5:
-            rules.append(shape.box)
-        filled = not is_white(shape.fill) and not (shape.curved and is_unseen(shape, grounds))
+        if w * h > most_area or shape[0] > width or shape[1] > height:
+            continue
+        filled = not is_white(shape.fill)
+        if filled and shape.curved:
+            grounds = backgrounds(page) if grounds is None else grounds
+            filled = not is_unseen(shape, grounds)
         if filled and shape.segments in (4, 5) and not shape.curved:
             if w > 0.9 * width or h > 0.75 * height:
                 continue  # a stripe along the page's edge
@@ -109,7 +124,7 @@ def find_marks(page: PagePrimitives) -> list[Mark]:
             lines.append(index)
     bars = _without_cells(page.shapes, bars)
     if len(bars) >= 2:
-        marks += _bars(page.shapes, bars, rules)
+        marks += _bars(page.shapes, bars, _rules(page))
     if lines:
         marks += _lines(page, lines)
     if len(wedges) >= 2:
