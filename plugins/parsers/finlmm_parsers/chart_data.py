@@ -25,6 +25,11 @@ from finlmm_parsers.primitives import PagePrimitives
 _MOST_WORDS = 600
 _NUMBERED = re.compile(r"\A(?:figure|fig\.?|chart|exhibit|graph|图表|图)\s*\d+[\d.\-–]*\s*[:：.、]?\s*", re.IGNORECASE)
 _NOTE_MARK = re.compile(r"(?<=[\w)）%])\s?[*†‡§]{1,3}\Z|(?<=[a-z]{3})\d\Z")
+_AS_FOLLOWS = re.compile(
+    r"\s+(?:(?:was|were|is|are) as follows.*|for the (?:three|six|nine|twelve|fiscal|years?|quarters?|months?)\b.*)\Z"
+)
+#: Words of a name; a longer text is a sentence.
+_LONGEST_NAME = 16
 _REMARK = re.compile(r"\s*[(（][^()（）]{24,}[)）]\Z")
 _UNIT_AT_END = re.compile(
     r"\s*(?:[(（][^()（）]*(?:[$€£¥%元]|in |million|billion|thousand)[^()（）]*[)）]"
@@ -208,9 +213,20 @@ def _plain(text: str) -> str:
 
 
 def _series_name(text: str) -> str:
-    """Return a series' name without notes and the unit that it ends in: 'Revenue $B', '营业收入（亿元）'."""
+    """Return a series' name without notes, its unit and its periods.
+
+    'Revenue $B' and '营业收入（亿元）' lose their units, 'Transaction expense for the three months ended June 30 was as
+    follows (in millions)' what follows the noun.
+
+    Raises:
+        Unclear: what is left is a sentence.
+    """
     name = _REMARK.sub("", _plain(text)) or text
-    return _plain(_UNIT_AT_END.sub("", name).strip(" ,，:：")) or name
+    name = _plain(_UNIT_AT_END.sub("", name.strip(" :：")).strip(" ,，:：")) or name
+    name = _AS_FOLLOWS.sub("", name) or name
+    if len(name.split()) > _LONGEST_NAME:
+        raise Unclear("no name for the values")
+    return name
 
 
 def _units(texts: Sequence[str], reading: Reading) -> Units:
