@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
-from aligner_contract import figure, report
 from finlmm_aligners.ocr import OcrAligner
 from finlmm_aligners.retrieval import RetrievalAligner
 
@@ -28,6 +27,7 @@ from finlmm_core.errors import FinlmmError
 from finlmm_core.plugins.bases import Aligner
 from finlmm_core.plugins.refs import WeightedPluginRef
 from finlmm_core.steps.align import AlignConfig, align_document, query_of
+from finlmm_core.testing.aligners import figure, report
 
 QUESTION = QAPair(
     id="q1",

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from aligner_contract import QUERIES, AlignerContract, figure, report
 from finlmm_aligners.derivable import MISS, operations_asked, surprise
 from finlmm_aligners.ocr import OcrAligner, OcrAlignerOptions, named_in
 from finlmm_aligners.retrieval import RetrievalAligner, RetrievalOptions, surroundings
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 from finlmm_core.domain import Document, Figure, Query
 from finlmm_core.errors import FinlmmError
 from finlmm_core.plugins.bases import Aligner
+from finlmm_core.testing.aligners import QUERIES, AlignerContract, figure, report
 
 
 class TestRetrieval(AlignerContract):

@@ -1,4 +1,4 @@
-"""A build over a folder of bad files ends with exit code 0, sets each aside with its reason, and keeps the good ones."""
+"""A build over a folder of bad files ends well: each is set aside with its reason, and the good ones are kept."""
 
 from __future__ import annotations
 

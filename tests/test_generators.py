@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from finlmm_generators.passages import PassagesGenerator
 from finlmm_generators.tables import TablesGenerator, TablesOptions
-from generator_contract import GeneratorContract
 from written_reports import chinese_report, english_report, report, table_figure
 
 from finlmm_core.domain import Document, QAPair, QuestionType, Rejected
 from finlmm_core.plugins.bases import Generator
+from finlmm_core.testing.generators import GeneratorContract
 
 
 class TestTables(GeneratorContract):

@@ -15,12 +15,12 @@ from finlmm_ocr.pixels import enlarged
 from finlmm_ocr.rapidocr import RapidOcrEngine, RapidOcrOptions
 from finlmm_ocr.reading_order import in_reading_order
 from finlmm_ocr.tesseract import TesseractEngine, TesseractOptions
-from ocr_contract import OcrContract, table_picture
 from PIL import Image
 
 from finlmm_core.domain import Box
 from finlmm_core.errors import FinlmmError, MissingExtraError
 from finlmm_core.plugins.bases import OcrEngine, OcrLine
+from finlmm_core.testing.ocr import OcrContract, table_picture
 
 has_tesseract = shutil.which("tesseract") is not None and importlib.util.find_spec("pytesseract") is not None
 has_easyocr = all(importlib.util.find_spec(name) for name in ("easyocr", "easyocr_en_models", "torchvision"))

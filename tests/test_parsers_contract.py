@@ -12,11 +12,11 @@ from finlmm_ocr.rapidocr import RapidOcrEngine
 from finlmm_parsers.options import LayoutOptions
 from finlmm_parsers.pdfium import PdfiumParser
 from finlmm_parsers.pdfminer import PdfminerParser
-from parser_contract import ParserContract
 
 from finlmm_core.domain import Document
 from finlmm_core.plugins.bases import OcrEngine
 from finlmm_core.store.images import ImageStore
+from finlmm_core.testing.parsers import ParserContract
 
 
 @lru_cache(maxsize=1)
