@@ -11,15 +11,16 @@ import re
 from collections.abc import Sequence
 
 from finlmm_core.domain import Box
+from finlmm_parsers.chart_frames import fill_frame, find_frames, frame_of, home_of
 from finlmm_parsers.chart_legends import Seed, add_legends, distance
-from finlmm_parsers.chart_marks import THIN, Mark, backgrounds, find_marks, is_unseen, is_white
+from finlmm_parsers.chart_marks import THIN, Mark, backgrounds, find_marks, is_unseen
+from finlmm_parsers.chart_prose import is_legend, prose_lines
+from finlmm_parsers.chart_titles import add_title, with_title_rule
 from finlmm_parsers.layout.captions import is_source_note, numbered_caption
-from finlmm_parsers.layout.text import is_cjk
 from finlmm_parsers.layout.types import FigureRegion, Line, TableRegion
 from finlmm_parsers.primitives import PagePrimitives, Shape
 
 _DIGIT = re.compile(r"\d")
-_SERIES_SIGNS = frozenset("■□▪▫●○•◆◇▲△▼—–-━")
 
 
 def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[TableRegion]) -> list[FigureRegion]:
@@ -38,7 +39,7 @@ def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[Ta
     marks = [mark for mark in marks if not _is_cells(mark, page, lines)]
     if not marks:
         return []
-    frames = _frames(page, lines, prose)
+    frames = find_frames(page, lines, prose)
     seeds = _seeds(page, marks, frames, lines)
     blocked = [table.box for table in tables if not any(_holds_marks(table.box, seed) for seed in seeds)]
     for seed in seeds:
@@ -49,87 +50,19 @@ def find_charts(page: PagePrimitives, lines: Sequence[Line], tables: Sequence[Ta
             _grow_over_text(page, seed, seeds, lines, prose, blocked, reach)
         for seed in seeds:
             seed.box = _with_shapes(page, seed, seeds, blocked)
-            seed.box = _with_title_rule(page, seed, lines)
+            seed.box = with_title_rule(page, seed, lines)
         _level_panels(seeds)
     add_legends(page, seeds, lines, blocked)
     for seed in seeds:
-        _add_title(page, seed, seeds, lines, prose, blocked)
+        add_title(page, seed, seeds, lines, prose, blocked)
     for seed in seeds:
-        _fill_frame(seed, frames)
+        fill_frame(seed, frames)
     found = []
     for seed in _without_nested(seeds):
         if _is_chart(seed, lines, prose, page):
             found.append(FigureRegion(seed.box, "chart", "vector"))
     found.sort(key=lambda region: (region.box.y0, region.box.x0))
     return found
-
-
-# ------------------------------------------------------------------------------------------------------------ text
-
-
-def text_length(text: str) -> int:
-    """Return the length of a text in words, where two Chinese characters count as one."""
-    wide = sum(1 for character in text if is_cjk(character))
-    return len(text.split()) + wide // 2 if wide else len(text.split())
-
-
-def prose_lines(lines: Sequence[Line]) -> list[bool]:
-    """Tell for each line whether it is running text: seven words or more, or the end of a paragraph of such lines."""
-    prose = []
-    for line in lines:
-        prose.append(line.upright and text_length(line.text) >= 7 and _is_worded(line) and not _is_legend(line))
-    by_top = sorted(range(len(lines)), key=lambda index: lines[index].y0)
-    for position, index in enumerate(by_top):
-        if not prose[index]:
-            continue
-        line = lines[index]
-        for other_index in by_top[position + 1 :]:
-            other = lines[other_index]
-            if other.y0 - line.y1 > 0.8 * line.size:
-                break
-            below = abs(other.x0 - line.x0) < 1.5 * line.size and other.y0 > line.y0 + 2
-            alike = abs(other.size - line.size) < 0.6 and other.bold == line.bold
-            if below and alike and _is_worded(other):
-                prose[other_index] = True
-    _mark_narrow_columns(lines, by_top, prose)
-    return prose
-
-
-def _is_worded(line: Line) -> bool:
-    """Tell whether a line is mostly letters."""
-    letters = sum(1 for character in line.text if character.isalpha())
-    return letters >= 0.6 * len(line.text.replace(" ", ""))
-
-
-def _mark_narrow_columns(lines: Sequence[Line], by_top: Sequence[int], prose: list[bool]) -> None:
-    """Mark paragraphs in columns too narrow for seven words: five lines or more, set flush left, four words each."""
-    stacks: list[list[int]] = []
-    for index in by_top:
-        line = lines[index]
-        if not line.upright:
-            continue
-        for stack in stacks:
-            last = lines[stack[-1]]
-            step = line.y0 - last.y1
-            if (
-                abs(line.x0 - last.x0) < 3.0
-                and abs(line.size - last.size) < 0.6
-                and -0.5 * line.size < step < line.size
-            ):
-                stack.append(index)
-                break
-        else:
-            stacks.append([index])
-    for stack in stacks:
-        if len(stack) < 5:
-            continue
-        words = sum(text_length(lines[index].text) for index in stack)
-        widths = sorted(lines[index].x1 - lines[index].x0 for index in stack)
-        if widths[len(widths) // 2] < max(8.0 * lines[stack[0]].size, 0.7 * widths[4 * len(widths) // 5]):
-            continue
-        if words >= 3.5 * len(stack) and sum(_is_worded(lines[index]) for index in stack) > 0.7 * len(stack):
-            for index in stack:
-                prose[index] = True
 
 
 def _is_cells(mark: Mark, page: PagePrimitives, lines: Sequence[Line]) -> bool:
@@ -148,69 +81,6 @@ def _is_cells(mark: Mark, page: PagePrimitives, lines: Sequence[Line]) -> bool:
         if letters > (6 if mark.kind == "bars" else 200):
             worded += 1
     return worded > 0.3 * len(mark.shapes)
-
-
-# ---------------------------------------------------------------------------------------------------------- frames
-
-
-def _frames(page: PagePrimitives, lines: Sequence[Line], prose: Sequence[bool]) -> list[tuple[Box, bool]]:
-    """Return boxes that a chart may stand in, smallest first, and whether each is seen (stroked or coloured)."""
-    page_area = page.width * page.height
-    found: dict[tuple[int, int, int, int], tuple[Box, bool]] = {}
-    for shape in page.shapes:
-        if shape.segments not in (4, 5) or shape.curved:
-            continue
-        box = shape.box
-        if box.width < 50 or box.height < 40 or box.area > 0.7 * page_area:
-            continue
-        key = (round(box.x0), round(box.y0), round(box.x1), round(box.y1))
-        seen = (shape.fill is not None and not is_white(shape.fill)) or shape.stroke is not None
-        if key not in found or seen:
-            found[key] = (box, seen)
-    result = []
-    for box, seen in found.values():
-        running = sum(
-            1 for line, flag in zip(lines, prose, strict=True) if flag and box.covers(line.box) > 0.6 and not line.bold
-        )
-        if running <= 1 and not _is_plot_area(box, lines, prose):
-            result.append((box, seen))
-    result.sort(key=lambda item: item[0].area)
-    return result
-
-
-def _is_plot_area(box: Box, lines: Sequence[Line], prose: Sequence[bool]) -> bool:
-    """Tell the rectangle between a chart's axes from a frame around it: numbers or names stand along its outside."""
-    left = below = 0
-    for line, running in zip(lines, prose, strict=True):
-        if running or is_source_note(line.text):
-            continue
-        x, y = (line.x0 + line.x1) / 2, (line.y0 + line.y1) / 2
-        gap = 1.5 * line.size + 4.0
-        if box.y0 - 4 <= y <= box.y1 + 4 and line.x1 <= box.x0 + 1 and box.x0 - line.x1 <= gap:
-            left += bool(_DIGIT.search(line.text)) or line.x1 - line.x0 < 0.4 * box.width
-        elif box.x0 <= x <= box.x1 and line.y0 >= box.y1 - 2 and line.y0 - box.y1 <= gap:
-            below += len(line.words) if _DIGIT.search(line.text) else 1
-    return left >= 2 and below >= 2
-
-
-def _fill_frame(seed: Seed, frames: Sequence[tuple[Box, bool]]) -> None:
-    """Take the whole of a frame that is seen (outlined or coloured) and holds this chart alone."""
-    for frame, seen in frames:
-        if seen and seed.frame is not None and frame.iou(seed.frame) > 0.9 and frame.area < 4.5 * seed.box.area:
-            seed.box = Box.around((seed.box, frame))
-            return
-
-
-def _frame_of(box: Box, frames: Sequence[tuple[Box, bool]], others: Sequence[Box]) -> Box | None:
-    """Return the largest frame around a seed that is not much larger and has no other seed in it."""
-    best = None
-    for frame, _ in frames:  # smallest first
-        if frame.area > 6 * box.area and best is not None:
-            break
-        holds = frame.grown(2.0).covers(box) > 0.98 and frame.area > 1.02 * box.area
-        if holds and not any(frame.covers(other) > 0.5 for other in others):
-            best = frame
-    return best
 
 
 # ----------------------------------------------------------------------------------------------------------- seeds
@@ -238,7 +108,7 @@ def _seeds(
             second = marks[j]
             if find(i) == find(j):
                 continue
-            homes = [_home(mark.box, white) for mark in (first, second)]
+            homes = [home_of(mark.box, white) for mark in (first, second)]
             if homes[0] is not None and homes[1] is not None and homes[0].iou(homes[1]) < 0.1:
                 continue
             together = first.box.grown(4.0).overlap(second.box) > 0
@@ -260,7 +130,7 @@ def _seeds(
         box = Box.around(mark.box for mark in group)
         seeds.append(Seed(group, box, box))
     for seed in seeds:
-        seed.frame = _frame_of(seed.box, frames, [other.box for other in seeds if other is not seed])
+        seed.frame = frame_of(seed.box, frames, [other.box for other in seeds if other is not seed])
         inside = sorted(line.size for line in lines if seed.box.covers(line.box) > 0.5)
         seed.label_size = inside[len(inside) // 2] if inside else 0.0
         seed.ceiling = seed.box.y0
@@ -277,11 +147,6 @@ def _same_axes(first: Mark, second: Mark, lines: Sequence[Line]) -> bool:
         return False
     between = Box(upper.x0, upper.y1, upper.x1, lower.y0)
     return sum(len(line.words) for line in lines if between.covers(line.box) > 0.6) < 4
-
-
-def _home(box: Box, frames: Sequence[Box]) -> Box | None:
-    """Return the smallest of the frames (smallest first) that a box stands in."""
-    return next((frame for frame in frames if frame.covers(box) > 0.95), None)
 
 
 def _stands_on(box: Box, axis: Box) -> bool:
@@ -444,7 +309,7 @@ def _belongs(seed: Seed, line: Line, running: bool, reach: float, row: Sequence[
     beside = max(text.x0 - box.x1, box.x0 - text.x1)
     slack = 0.12 * core.width + 12
     within = text.x0 >= box.x0 - slack and text.x1 <= box.x1 + slack
-    legend = _is_legend(line)
+    legend = is_legend(line)
     if below > -0.5 * size and within:
         if running or (seed.label_size and size > 1.3 * seed.label_size):
             return False
@@ -473,107 +338,6 @@ def _belongs(seed: Seed, line: Line, running: bool, reach: float, row: Sequence[
 
 def _is_centred(text: Box, core: Box) -> bool:
     return abs(text.x0 + text.x1 - core.x0 - core.x1) < 0.24 * core.width
-
-
-def _is_legend(line: Line) -> bool:
-    """Tell a line that explains colours: a word of it is a square, a disc or a dash in the colour of a series."""
-    signs = sum(1 for word in line.words[:-1] if word.text in _SERIES_SIGNS)
-    return signs >= 2 or (signs == 1 and len(line.words) <= 6)
-
-
-def _with_title_rule(page: PagePrimitives, seed: Seed, lines: Sequence[Line]) -> Box:
-    """Grow up to a rule as wide as the chart that stands over it with nothing between: a title stands on it."""
-    box, core = seed.box, seed.core
-    best: Box | None = None
-    for shape in page.shapes:
-        if shape[3] - shape[1] > THIN or shape[2] - shape[0] < 0.7 * box.width or shape[3] > box.y0:
-            continue
-        slack = 0.12 * box.width
-        if abs(shape[0] - box.x0) > slack or abs(shape[2] - box.x1) > slack:
-            continue
-        reach = max(0.6 * core.height + 30, box.y0 - seed.ceiling + 15 if seed.ceiling else 0.0)
-        if box.y0 - shape[3] < reach and (best is None or shape[1] > best.y0):
-            best = shape.box
-    if best is None:
-        return box
-    between = Box(box.x0, best.y1, box.x1, box.y0)
-    if any(between.overlap(line.box) > 0.3 * line.box.area for line in lines):
-        return box
-    return Box.around((box, best))
-
-
-def _add_title(
-    page: PagePrimitives,
-    seed: Seed,
-    seeds: Sequence[Seed],
-    lines: Sequence[Line],
-    prose: Sequence[bool],
-    blocked: Sequence[Box],
-) -> None:
-    """Grow over the title right above the chart or its frame: a bold or large line, with a subtitle under it.
-
-    Lines are followed upwards while they stand close and within the chart's width; what is taken ends with the last
-    bold one. Without a bold one a single short line is taken.
-    """
-    top = seed.box.y0
-    if seed.frame is not None and seed.frame.y0 < top and seed.frame.area < 4 * seed.box.area:
-        top = seed.frame.y0
-    left, right = seed.box.x0, seed.box.x1
-    if seed.frame is not None and seed.frame.area < 4 * seed.box.area:
-        left, right = min(left, seed.frame.x0), max(right, seed.frame.x1)
-    others = [other.box for other in seeds if other is not seed]
-    rules = [shape for shape in page.shapes if shape[3] - shape[1] <= THIN + 0.5 and shape[2] - shape[0] > 30]
-    stack: list[Line] = []
-    above = sorted(
-        (line for line in lines if line.upright and line.y1 <= top + 0.5 * line.size and line.y0 > top - 120),
-        key=lambda line: -line.y1,
-    )
-    inside = [line for line in above if line.x0 >= left - 12 and line.x1 <= right + 12]
-    for line in inside:
-        if top - line.y1 > 1.6 * line.size or len(stack) == 6:
-            break
-        if numbered_caption(line.text) or is_source_note(line.text):
-            break
-        centred = abs(line.x0 + line.x1 - left - right) < 0.12 * (right - left)
-        if not centred and any(
-            rule[1] >= line.y1 - 2 and rule[3] <= top + 2 and rule[0] < line.x1 and rule[2] > line.x0 for rule in rules
-        ):
-            break  # a heading over a rule; a title that is centred on the chart may have a rule under it
-        if any(box.covers(line.box) > 0.3 for box in (*others, *blocked)):
-            break
-        stack.append(line)
-        top = min(top, line.y0)
-    last = max((place for place, line in enumerate(stack) if line.bold), default=-1)
-    centred = bool(stack) and abs(stack[0].x0 + stack[0].x1 - left - right) < 0.12 * (right - left)
-    if last < 0 and stack:
-        words = text_length(stack[0].text)
-        if (words <= 9 and not prose[lines.index(stack[0])]) or (words <= 14 and centred):
-            last = 0
-        if len(stack) > 1 and not stack[0].bold and abs(stack[1].size - stack[0].size) < 0.3:
-            last = -1  # the last line of a paragraph
-    taken = stack[: max(0, last + 1)]
-    running = [line for line in taken if not line.bold]
-    body = _body_size(lines, prose)
-    if not taken or len(running) > 3:
-        return
-    if not (centred and len(taken) == 1) and any(_is_body(line, lines, prose, body) for line in running):
-        return
-    seed.box = Box.around((seed.box, *(line.box for line in taken)))
-
-
-def _body_size(lines: Sequence[Line], prose: Sequence[bool]) -> float:
-    """Return the font size of most running text, 0 where there is none."""
-    sizes: dict[float, int] = {}
-    for line, running in zip(lines, prose, strict=True):
-        if running and not line.bold:
-            size = round(line.size * 2) / 2
-            sizes[size] = sizes.get(size, 0) + len(line.text)
-    return max(sizes, key=lambda size: (sizes[size], size), default=0.0)
-
-
-def _is_body(line: Line, lines: Sequence[Line], prose: Sequence[bool], body: float) -> bool:
-    """Tell whether a line is set like the page's running text, and so is no subtitle."""
-    return prose[lines.index(line)] and line.size > body - 0.6
 
 
 def _rule_between(rules: Sequence[Shape], box: Box, line: Line) -> bool:
