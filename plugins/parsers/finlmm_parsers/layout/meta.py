@@ -52,6 +52,16 @@ _SUFFIX = (
     r"Group|Holdings|Bancorp|Trust|Bank)"
 )
 _NAMED = re.compile(rf"\b((?:[A-Z0-9][\w&.,'’-]*\s+){{0,6}}{_SUFFIX})\b\.?")
+_COVER_NAME = re.compile(rf"(?:[A-Z0-9][\w&.,'’-]*\s+){{1,6}}{_SUFFIX}\.?", re.IGNORECASE)
+_GENERIC = re.compile(
+    r"^(?:the|our|this|each|such|parent|holding|a)\s+(?:company|corporation|group|bank|trust)|exchange|registrant",
+    re.IGNORECASE,
+)
+_BOILERPLATE = re.compile(
+    r"securities and exchange commission|washington|commission file|inquiries|for release|citation|telephone|^table of"
+    r"|^page\b|registrant|title of each",
+    re.IGNORECASE,
+)
 _CHINESE_COMPANY = re.compile(
     r"([\u4e00-\u9fff（）()A-Za-z0-9]{2,30}?(?:股份有限公司|有限责任公司|集团有限公司|有限公司))"
 )
@@ -75,17 +85,22 @@ def _company(pages: Sequence[Page], front: list[Block], language: Language | Non
             for candidate in reversed(page.blocks[max(0, index - 3) : index]):
                 if any(c.isalpha() for c in candidate.text) and len(candidate.text) < 100:
                     return _clean(candidate.text)
-    for block in pages[0].blocks:  # a line of the cover that is nothing but a name
-        match = _NAMED.fullmatch(block.text.strip())
-        if match and len(block.text) < 80 and len(block.text.split()) > 1:
-            return _clean(block.text)
+    for index, block in enumerate(pages[0].blocks):  # a line of the cover that is nothing but a name
+        match = _COVER_NAME.fullmatch(block.text.strip())
+        if match and len(block.text) < 80 and len(block.text.split()) > 1 and not _GENERIC.match(block.text):
+            before = pages[0].blocks[index - 1] if index else None
+            if before is not None and abs(before.box.x0 - block.box.x0) < 2 and abs(before.box.x1 - block.box.x1) < 2:
+                # a turned line on a spine comes word by word
+                if -2 < block.box.y0 - before.box.y1 < 4 and len(before.text) < 40 and before.text[:1].isupper():
+                    return _clean(f"{before.text} {block.text}")
+            return _whole_name(_clean(block.text), pages)
     named: Counter[str] = Counter()
     for block in front:
         if len(block.text) > 400 and not named:
             continue
         for match in _NAMED.finditer(block.text[:1500]):
             name = _clean(match.group(0))
-            if len(name.split()) > 1:
+            if len(name.split()) > 1 and not _GENERIC.match(name):
                 named[name] += 1
     for page in pages[_LOOK_AT : _LOOK_AT + 10]:
         for block in page.blocks:
@@ -99,9 +114,29 @@ def _company(pages: Sequence[Page], front: list[Block], language: Language | Non
     return name if count >= 2 else None
 
 
+def _whole_name(name: str, pages: Sequence[Page]) -> str:
+    """Return the name with the words that stand before it wherever it is printed (covers break long names)."""
+    longer: Counter[str] = Counter()
+    pattern = re.compile(rf"((?:[A-Z][\w&’'-]*\s+){{1,4}}){re.escape(name)}")
+    alone = 0
+    for page in pages[: _LOOK_AT + 10]:
+        for block in page.blocks:
+            if name not in block.text:
+                continue
+            match = pattern.search(block.text)
+            if match:
+                longer[match.group(0)] += 1
+            else:
+                alone += 1
+    if not longer:
+        return name
+    best, count = max(longer.items(), key=lambda item: (item[1], item[0]))
+    return best if 2 * count > alone else name
+
+
 def _clean(name: str) -> str:
     name = re.sub(r"\s+", " ", name).strip(" ,;:|-–—*†()")
-    name = re.sub(r"^(?:[\W\d_]+)", "", name)
+    name = re.sub(r"^(?:[\W_]+|\d+\s+)", "", name)
     return re.sub(r"^(?:The\s+)?(?:Annual Report(?: and Accounts)?(?: of)?|Form 10-K)\s+", "", name)
 
 
@@ -157,8 +192,16 @@ def _year(pages: Sequence[Page], front: list[Block]) -> int | None:
 
 
 def _title(pages: Sequence[Page]) -> str | None:
-    for page in pages[:3]:
-        headings = [b for b in page.blocks if b.kind == "heading" and sum(c.isalpha() for c in b.text) > 3]
+    for page in pages[:2]:
+        for block in page.blocks:
+            form = _FORM.search(block.text)
+            if form:
+                return form.group(0)
+        headings = [
+            b
+            for b in page.blocks
+            if b.kind == "heading" and sum(c.isalpha() for c in b.text) > 3 and not _BOILERPLATE.search(b.text)
+        ]
         if headings:
             best = max(headings, key=lambda b: (round(b.box.height / max(1, b.text.count("\n") + 1)), -b.box.y0))
             return best.text[:200]

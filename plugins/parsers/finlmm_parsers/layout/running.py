@@ -31,8 +31,9 @@ def find_running(pages: Sequence[Page]) -> list[frozenset[int]]:
     edge: list[list[tuple[int, str, int]]] = []
     for position, page in enumerate(pages):
         found = []
+        extent = _extent(page)
         for index, block in enumerate(page.blocks):
-            zone = _zone(block, page)
+            zone = _zone(block, page, extent)
             if zone is None or len(block.text) > 200:
                 continue
             key = _normal(block.text)
@@ -61,13 +62,24 @@ def find_running(pages: Sequence[Page]) -> list[frozenset[int]]:
     return result
 
 
-def _zone(block: Block, page: Page) -> int | None:
-    """Return the height at which an edge block stands, in steps of 6 points: positive from the top, negative below."""
+def _extent(page: Page) -> tuple[float, float]:
+    """Return where the writing of a page begins and ends, in points from the top."""
+    return min((b.box.y0 for b in page.blocks), default=0.0), max((b.box.y1 for b in page.blocks), default=0.0)
+
+
+def _zone(block: Block, page: Page, extent: tuple[float, float]) -> int | None:
+    """Return the height at which an edge block stands, in steps of 6 points: positive from the top, negative below.
+
+    Pages that were printed from a web page have their foot right under their text: the last line of a page is at its
+    edge wherever it stands.
+    """
     if block.box.y1 < _EDGE * page.height:
         return 1 + int(block.box.y0 // 6)
     if block.box.y0 > (1 - _EDGE) * page.height:
         return -1 - int((page.height - block.box.y1) // 6)
-    return None
+    if block.box.y1 > extent[1] - 8:
+        return -1000
+    return 1000 if block.box.y0 < extent[0] + 8 else None
 
 
 def _normal(text: str) -> str:
