@@ -77,7 +77,7 @@ def read_chart(
                 return _as_table(chart, reading)
         except Unclear as doubt:
             doubts.append(str(doubt))
-    return doubts[-1] if doubts else None
+    return doubts[0] if doubts else None
 
 
 def _as_table(chart: Chart, reading: Reading) -> ChartValues:
@@ -87,6 +87,9 @@ def _as_table(chart: Chart, reading: Reading) -> ChartValues:
     categories = [_plain(piece.text) for piece in reading.categories]
     if len(names) == 1 and not names[0]:
         names = [subtitle or title]
+        # of numbers over years alone nobody could tell what they are
+        if all(parse_period(text) is not None for text in categories) and not _is_written(chart, names[0]):
+            raise Unclear("named outside the chart only")
     elif len(names) > 1 and not title:
         raise Unclear("no title")
     if not all(names):
@@ -198,6 +201,13 @@ def _title(chart: Chart, reading: Reading) -> tuple[str, str, list[str]]:
     if subtitle and len(subtitle) <= 60 and "%" not in subtitle:
         caption = f"{caption}: {subtitle}" if caption else subtitle
     return _plain(caption), _plain(subtitle), [text for text, _ in told]
+
+
+def _is_written(chart: Chart, name: str) -> bool:
+    """Tell whether most words of a name stand in the chart itself."""
+    inside = "".join(word.text for word in chart.words).lower()
+    words = [word for word in _REMARK.sub("", name).lower().split() if any(c.isalpha() for c in word)]
+    return sum(len(word) for word in words if word in inside) >= 0.7 * sum(map(len, words))
 
 
 def _is_over(block: Sequence[Piece], plot: Box, left: float) -> bool:
