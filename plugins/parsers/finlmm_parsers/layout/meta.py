@@ -88,11 +88,8 @@ def _company(pages: Sequence[Page], front: list[Block], language: Language | Non
     for index, block in enumerate(pages[0].blocks):  # a line of the cover that is nothing but a name
         match = _COVER_NAME.fullmatch(block.text.strip())
         if match and len(block.text) < 80 and len(block.text.split()) > 1 and not _GENERIC.match(block.text):
-            before = pages[0].blocks[index - 1] if index else None
-            if before is not None and abs(before.box.x0 - block.box.x0) < 2 and abs(before.box.x1 - block.box.x1) < 2:
-                # a turned line on a spine comes word by word
-                if -2 < block.box.y0 - before.box.y1 < 4 and len(before.text) < 40 and before.text[:1].isupper():
-                    return _clean(f"{before.text} {block.text}")
+            if index and _goes_before(pages[0].blocks[index - 1], block):
+                return _clean(f"{pages[0].blocks[index - 1].text} {block.text}")
             return _whole_name(_clean(block.text), pages)
     named: Counter[str] = Counter()
     for block in front:
@@ -112,6 +109,13 @@ def _company(pages: Sequence[Page], front: list[Block], language: Language | Non
         return None
     name, count = max(named.items(), key=lambda item: (item[1], len(item[0]), item[0]))
     return name if count >= 2 else None
+
+
+def _goes_before(first: Block, second: Block) -> bool:
+    """Tell whether a name begins in the block before: a turned line on a cover's spine comes in pieces."""
+    aligned = abs(first.box.x0 - second.box.x0) < 2 and abs(first.box.x1 - second.box.x1) < 2
+    near = -2 < second.box.y0 - first.box.y1 < 4
+    return aligned and near and len(first.text) < 40 and first.text[:1].isupper()
 
 
 def _whole_name(name: str, pages: Sequence[Page]) -> str:
