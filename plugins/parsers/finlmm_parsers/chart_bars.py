@@ -1,87 +1,32 @@
 """Bars read with the values printed at them: upright and lying, grouped, stacked, to both sides of an axis.
 
-One code serves both directions: ``across`` is the coordinate over which bars stand side by side, ``along`` the one in
-which they grow, larger for larger values. A reading counts only if the lengths of all bars are in proportion to the
-values printed at them.
+A reading counts only if the lengths of all bars are in proportion to the values printed at them.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from finlmm_core.domain import Box
-from finlmm_parsers.chart_labels import Chart, Label, Piece, find_legend, names_by_colour, same_colour
-from finlmm_parsers.chart_marks import is_white
+from finlmm_parsers.chart_labels import Chart, Label, Piece
+from finlmm_parsers.chart_names import find_legend, names_by_colour, same_colour
+from finlmm_parsers.chart_reading import Reading, Unclear
+from finlmm_parsers.chart_stacks import (
+    EDGE,
+    Bar,
+    Panel,
+    Stack,
+    find_clusters,
+    find_panels,
+    find_rectangles,
+    find_stacks,
+    middle,
+    of_one_thickness,
+    set_base,
+)
 from finlmm_parsers.chart_texts import categories_below, categories_left, headings_above
-
-#: Edges of bars that should be at one place differ by no more than this, points.
-EDGE = 1.3
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a chart prints: ``cells[i][j]`` is the label of category i in series j."""
-
-    categories: list[Piece]
-    series: list[Piece | None]  # None where one series has no name of its own
-    cells: list[list[Label | None]]
-    groups: list[str] = field(default_factory=list)  # for each category the heading that it stands under
-    plot: Box | None = None
-    used: set[int] = field(default_factory=set)  # words taken for values, categories, names
-
-
-class Unclear(Exception):
-    """A chart prints values, but which belongs to what is not certain; the message says why."""
-
-
-@dataclass(slots=True)
-class Bar:
-    """A rectangle in the frame of its direction."""
-
-    a0: float
-    a1: float
-    l0: float
-    l1: float
-    colour: int
-    box: Box
-
-    @property
-    def centre(self) -> float:
-        return (self.a0 + self.a1) / 2
-
-    @property
-    def length(self) -> float:
-        return self.l1 - self.l0
-
-
-@dataclass(slots=True)
-class Stack:
-    """Bars that stand on each other, lowest first; most often one."""
-
-    bars: list[Bar]
-    labels: list[Label] = field(default_factory=list)
-
-    @property
-    def l0(self) -> float:
-        return self.bars[0].l0
-
-    @property
-    def l1(self) -> float:
-        return self.bars[-1].l1
-
-    @property
-    def centre(self) -> float:
-        return self.bars[0].centre
-
-
-@dataclass(slots=True)
-class Panel:
-    """Stacks that share a scale: they stand on one base line."""
-
-    stacks: list[Stack]
-    base: float = 0.0
 
 
 def read_bars(chart: Chart) -> Reading | None:
@@ -90,7 +35,7 @@ def read_bars(chart: Chart) -> Reading | None:
     Raises:
         Unclear: values are printed at bars but cannot be matched without doubt.
     """
-    rectangles = _rectangles(chart)
+    rectangles = find_rectangles(chart)
     if len(rectangles) < 2 or len(chart.labels) < 2:
         return None
     doubts: list[tuple[int, str]] = []
@@ -101,7 +46,7 @@ def read_bars(chart: Chart) -> Reading | None:
     for part, upright in itertools.product(choices, (True, False)):
         if readings:
             break
-        for bars in _of_one_thickness(rectangles, upright):
+        for bars in of_one_thickness(rectangles, upright):
             try:
                 reading = _read(part, bars, upright)
             except Unclear as doubt:
@@ -123,57 +68,11 @@ def _only(chart: Chart, percent: bool) -> Chart:
     return replace(chart, labels=[label for label in chart.labels if label.percent == percent])
 
 
-def _rectangles(chart: Chart) -> list[tuple[Box, int]]:
-    """Return the filled rectangles that may be bars with their colours: no swatches, no backgrounds, none twice."""
-    _, swatches = find_legend(chart)
-    found: dict[tuple[int, int, int, int], tuple[Box, int]] = {}
-    for index, shape in enumerate(chart.shapes):
-        if index in swatches or shape.fill is None or is_white(shape.fill) or shape.curved:
-            continue
-        if shape.segments not in (4, 5) or shape.x1 - shape.x0 < 0.3 or shape.y1 - shape.y0 < 0.3:
-            continue
-        box = shape.box
-        if box.area > 0.6 * chart.box.area:
-            continue
-        found[(round(box.x0), round(box.y0), round(box.x1), round(box.y1))] = (box, shape.fill)
-    listed = list(found.values())
-    if len(listed) > 400:
-        return []
-    kept = []
-    for box, colour in listed:
-        inside = sum(1 for other, _ in listed if other is not box and box.grown(0.5).covers(other) > 0.99)
-        if inside < 2:
-            kept.append((box, colour))
-    return kept
-
-
-def _of_one_thickness(rectangles: Sequence[tuple[Box, int]], upright: bool) -> list[list[Bar]]:
-    """Return rectangles of one thickness, the most numerous first; thickness is measured across."""
-    bars = []
-    for box, colour in rectangles:
-        if upright:
-            bars.append(Bar(box.x0, box.x1, -box.y1, -box.y0, colour, box))
-        else:
-            bars.append(Bar(box.y0, box.y1, box.x0, box.x1, colour, box))
-    bars = [bar for bar in bars if bar.a1 - bar.a0 >= 2.5]
-    bars.sort(key=lambda bar: (bar.a1 - bar.a0, bar.a0, bar.l0))
-    groups: list[list[Bar]] = []
-    for bar in bars:
-        thickness = bar.a1 - bar.a0
-        if groups:
-            first = groups[-1][0].a1 - groups[-1][0].a0
-            if thickness - first <= max(0.8, 0.05 * first):
-                groups[-1].append(bar)
-                continue
-        groups.append([bar])
-    return [group for group in groups if len(group) >= 2]
-
-
 def _read(chart: Chart, bars: list[Bar], upright: bool) -> Reading | None:
-    panels = _panels(_stacks(bars))
+    panels = find_panels(find_stacks(bars))
     if panels is None:
         return None
-    if not all(_set_base(panel) for panel in panels):
+    if not all(set_base(panel) for panel in panels):
         return None
     placed = _place_labels(chart, panels, upright)
     stacks = [stack for panel in panels for stack in panel.stacks]
@@ -186,44 +85,6 @@ def _read(chart: Chart, bars: list[Bar], upright: bool) -> Reading | None:
         _match(panel, values, totals)
     used = {index for stack in stacks for label in stack.labels for index in label.words}
     return _named(chart, panels, upright, values, used, totals)
-
-
-def _stacks(bars: list[Bar]) -> list[Stack]:
-    """Put bars together that stand in one place across and touch along."""
-    stacks: list[Stack] = []
-    for bar in sorted(bars, key=lambda bar: (round(bar.centre / 2.0), bar.l0)):
-        for stack in stacks:
-            if abs(stack.centre - bar.centre) <= 1.0 and abs(stack.l1 - bar.l0) <= EDGE:
-                stack.bars.append(bar)
-                break
-        else:
-            stacks.append(Stack([bar]))
-    stacks.sort(key=lambda stack: (stack.centre, stack.l0))
-    return stacks
-
-
-def _panels(stacks: list[Stack]) -> list[Panel] | None:
-    """Part stacks by where they are along: those whose extents overlap share a panel. None where two lie over."""
-    panels: list[tuple[float, float, list[Stack]]] = []
-    for stack in sorted(stacks, key=lambda stack: stack.l0):
-        low, high = stack.l0, stack.l1
-        joined = [stack]
-        rest = []
-        for start, stop, members in panels:
-            if low <= stop + EDGE and high >= start - EDGE:
-                low, high, joined = min(low, start), max(high, stop), members + joined
-            else:
-                rest.append((start, stop, members))
-        panels = [*rest, (low, high, joined)]
-    panels.sort(key=lambda panel: panel[0])
-    result = []
-    for _, _, members in panels:
-        members.sort(key=lambda stack: stack.centre)
-        for before, after in itertools.pairwise(members):
-            if after.bars[0].a0 < before.bars[0].a1 - 1.5:
-                return None
-        result.append(Panel(members))
-    return result
 
 
 def _place_labels(chart: Chart, panels: list[Panel], upright: bool) -> int:
@@ -298,23 +159,6 @@ def _column_aside(chart: Chart, panels: list[Panel]) -> set[int]:
     return found
 
 
-def _set_base(panel: Panel) -> bool:
-    """Find the line that all stacks of a panel stand on, or that parts them; False where there is none."""
-    first = panel.stacks[0]
-    edges = sorted({first.l0, *(bar.l1 for bar in first.bars)})
-    if len(panel.stacks) > 1:
-        second = panel.stacks[1]
-        edges += sorted({second.l0, *(bar.l1 for bar in second.bars)})
-    for edge in edges:
-        if all(
-            any(abs(edge - other) <= EDGE for other in (stack.l0, *(bar.l1 for bar in stack.bars)))
-            for stack in panel.stacks
-        ):
-            panel.base = edge
-            return True
-    return False
-
-
 def _check_strays(chart: Chart, panels: list[Panel], upright: bool) -> None:
     """Refuse a chart with numbers among its bars that belong to none of them (a line's values, a second scale)."""
     stacks = [stack for panel in panels for stack in panel.stacks]
@@ -383,29 +227,14 @@ def check_proportion(pairs: Sequence[tuple[float, Label]]) -> None:
 # ----------------------------------------------------------------------------------------------------------- names
 
 
-def _clusters(panel: Panel) -> list[list[Stack]]:
-    """Part the stacks of a panel into categories: runs with the same colours in the same order, else one each."""
-    stacks = panel.stacks
-    colours = {stack.bars[0].colour for stack in stacks}
-    alone = all(len(stack.bars) == 1 for stack in stacks)
-    count = len(colours)
-    if not alone or count == 1 or len(stacks) % count or len(stacks) == count:
-        return [[stack] for stack in stacks]
-    chunks = [stacks[start : start + count] for start in range(0, len(stacks), count)]
-    order = [stack.bars[0].colour for stack in chunks[0]]
-    if len(set(order)) == count and all([stack.bars[0].colour for stack in chunk] == order for chunk in chunks):
-        return chunks
-    return [[stack] for stack in stacks]
-
-
 def _named(
     chart: Chart, panels: list[Panel], upright: bool, values: dict[int, Label], used: set[int], totals: bool
 ) -> Reading | None:
-    rows = [_clusters(panel) for panel in panels]
-    centres = [_middle(cluster) for cluster in rows[0]]
+    rows = [find_clusters(panel) for panel in panels]
+    centres = [middle(cluster) for cluster in rows[0]]
     for other in rows[1:]:
         if len(other) != len(centres) or any(
-            abs(_middle(cluster) - centre) > 2.0 for cluster, centre in zip(other, centres, strict=True)
+            abs(middle(cluster) - centre) > 2.0 for cluster, centre in zip(other, centres, strict=True)
         ):
             raise Unclear("panels of different rows")
     if len(centres) < 2:
@@ -452,10 +281,6 @@ def _shades(colours: Sequence[Sequence[int]]) -> list[list[int]]:
     if len({colour for shades in result for colour in shades}) < sum(len(shades) for shades in result):
         raise Unclear("one colour in two series")
     return result
-
-
-def _middle(cluster: Sequence[Stack]) -> float:
-    return (cluster[0].bars[0].a0 + cluster[-1].bars[0].a1) / 2
 
 
 def _series_names(

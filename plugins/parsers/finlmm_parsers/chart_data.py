@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from finlmm_core.domain import Box
 from finlmm_core.quantities import Units, parse_period, parse_units
-from finlmm_parsers.chart_bars import Reading, Unclear, read_bars
+from finlmm_parsers.chart_bars import read_bars
 from finlmm_parsers.chart_labels import Chart, ChartPixels, Label, Piece, goes_on, is_unit, open_chart
 from finlmm_parsers.chart_lines import read_lines
 from finlmm_parsers.chart_pies import read_pie
+from finlmm_parsers.chart_reading import Reading, Unclear
 from finlmm_parsers.layout.text import join_lines
 from finlmm_parsers.layout.types import Line
 from finlmm_parsers.primitives import PagePrimitives

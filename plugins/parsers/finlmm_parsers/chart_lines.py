@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from finlmm_core.domain import Box
-from finlmm_parsers.chart_bars import Reading, Unclear
-from finlmm_parsers.chart_labels import Chart, Label, Piece, find_legend, names_by_colour
+from finlmm_parsers.chart_labels import Chart, Label, Piece
+from finlmm_parsers.chart_names import find_legend, names_by_colour
+from finlmm_parsers.chart_reading import Reading, Unclear
 from finlmm_parsers.chart_texts import categories_below
 from finlmm_parsers.primitives import Shape
 

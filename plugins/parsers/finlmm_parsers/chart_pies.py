@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from finlmm_core.domain import Box
-from finlmm_parsers.chart_bars import Reading, Unclear
-from finlmm_parsers.chart_labels import Chart, Label, Piece, find_legend, joined, same_colour
+from finlmm_parsers.chart_labels import Chart, Label, Piece, joined
 from finlmm_parsers.chart_marks import is_white
+from finlmm_parsers.chart_names import find_legend, same_colour
+from finlmm_parsers.chart_reading import Reading, Unclear
 
 #: Steps around the circle and across it at which pixels are looked at.
 _STEPS, _RINGS = 720, 9
