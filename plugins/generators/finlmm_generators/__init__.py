@@ -8,6 +8,7 @@ from finlmm_core import hookimpl
 @hookimpl
 def finlmm_generators() -> list[type]:
     from finlmm_generators.passages import PassagesGenerator
+    from finlmm_generators.statements import StatementsGenerator
     from finlmm_generators.tables import TablesGenerator
 
-    return [TablesGenerator, PassagesGenerator]
+    return [TablesGenerator, PassagesGenerator, StatementsGenerator]

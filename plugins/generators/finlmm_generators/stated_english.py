@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 
-from finlmm_core.quantities import Number, Period
+from finlmm_core.quantities import Number, Period, parse_period
+from finlmm_generators.labels import is_generic
 from finlmm_generators.stated import (
     NUMBER_MARKS,
     PERIOD_MARKS,
@@ -24,7 +25,7 @@ _P = rf"(?:the\s+)?(?:(?:fiscal|calendar|full)\s+)?(?:years?\s+)?(?:end\s+of\s+)
 _PREP = r"(?:as\s+of|as\s+at|at|in|for|during|on)"
 _NS = rf"{_N}(?:\s*,\s*{_N})*,?\s+and\s+{_N}"
 _PS = rf"{_P}(?:\s*,\s*(?:{_PREP}\s+)?{_P})*,?\s+and\s+(?:{_PREP}\s+)?{_P}"
-_WAS = r"(?:was|were|totaled|totalled|amounted\s+to|came\s+to|stood\s+at|equaled|reached|of)"
+_WAS = r"(?:was|were|is|are|totaled|totalled|amounted\s+to|came\s+to|stood\s+at|equaled|reached|of)"
 _M = rf"(?P<m>[^{PERIOD_MARKS}{NUMBER_MARKS};:()]{{3,120}}?(?:\([^(){PERIOD_MARKS}{NUMBER_MARKS}]{{1,12}}\))?)"
 _LINK = r"(?:,?\s+and|\s*,|,?\s+(?:as\s+)?compared\s+(?:to|with)|,?\s+versus|,?\s+vs\.?|,?\s+(?:up|down)\s+from|,?\s+from)\s+"
 _MOVED = r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|went\s+(?:up|down))"
@@ -40,6 +41,8 @@ _SHAPES: tuple[re.Pattern[str], ...] = tuple(
         # 'The allowance was N and N at P and P, respectively'
         rf"\A{_M}\s+{_WAS}\s+(?P<ns>{_NS})\s*,?\s+{_PREP}\s+(?P<ps>{_PS})\s*,?\s+respectively",
         rf"\A{_M}\s+{_WAS}\s+(?P<ns>{_NS})\s*,?\s+respectively\s*,?\s+{_PREP}\s+(?P<ps>{_PS}){_END}",
+        # 'Rental expense for the years ended P, P and P was N, N and N, respectively'
+        rf"\A{_M}\s+{_PREP}\s+(?P<ps>{_PS})\s*,?\s+{_WAS}\s+(?P<ns>{_NS})\s*,?\s+respectively",
         # 'Sales totaled N in P, N in P and N in P', '... was N in P, compared to N in P'
         rf"\A{_M}\s+{_WAS}\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}(?:{_LINK}{_N}\s+{_PREP}\s+{_P})+){_END}",
         # 'In P, sales were N, compared to N in P'
@@ -48,6 +51,9 @@ _SHAPES: tuple[re.Pattern[str], ...] = tuple(
         rf"\A{_M}\s+{_MOVED}{_HOW}{_BY}\s+to\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}\s*,?\s+(?:from|compared\s+(?:to|with))\s+{_N}\s+{_PREP}\s+{_P}){_END}",
         rf"\A{_M}\s+{_MOVED}{_HOW}{_BY}\s+from\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}\s*,?\s+to\s+{_N}\s+{_PREP}\s+{_P}){_END}",
         rf"\A{_PREP}\s+(?P<p1>{_P})\s*,\s+{_M}\s+{_MOVED}{_HOW}{_BY}\s+to\s+(?P<n1>{_N})\s*,?\s+(?:from|compared\s+(?:to|with))\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}){_END}",
+        rf"\A{_M}\s+{_MOVED}{_HOW}{_BY},?\s+{_PREP}\s+(?P<p1>{_P})\s*,?\s+to\s+(?P<n1>{_N})\s*,?\s+(?:from|compared\s+(?:to|with))\s+(?P<pairs>{_N}\s+{_PREP}\s+{_P}){_END}",
+        # 'Net sales increased N to N compared to N in P'
+        rf"\A{_M}\s+(?:{_MOVED}{_HOW}{_BY}\s+to|was|were)\s+(?P<n1>{_N})\s*,?\s+(?:compared\s+(?:to|with)|from|(?:up|down)\s+from)\s+(?P<en>{_N})\s+{_PREP}\s+(?P<before>{_P}){_END}",
         # 'Revenue increased N to N (P: N)', 'As at P, the value was N (P: N)', '... was N as of P (N as of P)'
         rf"\A(?:{_PREP}\s+(?P<p1>{_P})\s*,\s+)?{_M}\s+(?:{_WAS}|{_MOVED}{_HOW}{_BY}\s+to)\s+(?P<n1>{_N})\s*\(\s*(?P<ep>[{PERIOD_MARKS}])\s*[:–-]\s*(?P<en>{_N})\s*\)",
         rf"\A{_M}\s+(?:{_WAS}|{_MOVED}{_HOW}{_BY}\s+to)\s+(?P<n1>{_N})\s+{_PREP}\s+(?P<p1>{_P})\s*\((?P<pairs>{_N}\s+{_PREP}\s+{_P})\)",
@@ -61,11 +67,12 @@ _DOWN = re.compile(r"decreas|fell|declin|drop|contract|down", re.IGNORECASE)
 _UNCLEAR = re.compile(
     r"\b(?:this|that|these|those|such|it|they|them|he|she|his|her|which|who|whom|above|below|following|former|latter|same|"
     r"we|us|you|there|table|chart|figure|note|was|were|is|are|has|had|have|been|increased|decreased|rose|fell|grew|declined|because|due|"
-    r"if|when|while|although|would|could|may|might|will|expects?|included|includes|resulted|resulting|offset|driven|related\s+to\s+the|range[ds]?|between|less|than|respectively)\b|[;:“”\"]",
+    r"if|when|while|although|would|could|may|might|will|expects?|included?|includes|employed|resulted|resulting|offset|driven|related\s+to\s+the|range[ds]?|between|less|than|respectively)\b|[;:“”\"]",
     re.IGNORECASE,
 )
 _LEAD = re.compile(
-    r"\A(?:(?:however|additionally|in\s+addition|also|further(?:more)?|moreover|overall|similarly|specifically|meanwhile|as\s+a\s+result|consequently|finally|accordingly)\s*,\s*)",
+    r"\A(?:(?:however|additionally|in\s+addition|also|further(?:more)?|moreover|overall|similarly|specifically|meanwhile|as\s+a\s+result|consequently|finally|accordingly|"
+    r"(?:during|for|in)\s+the\s+(?:year|period|quarter)(?:\s+under\s+review)?)\s*,\s*)",
     re.IGNORECASE,
 )
 _OWN = re.compile(
@@ -101,10 +108,10 @@ def read_english(sentence: str, year: int | None) -> Reading | Unread | None:
 def measure_problem(measure: str) -> str | None:
     """Return why words do not name a measure, None where they do."""
     words = measure.split()
-    if not 1 <= len(words) <= 14 or sum(character.isalpha() for character in measure) < 4:
+    if not 1 <= len(words) <= 14 or sum(character.isalpha() for character in measure) < 3 or is_generic(measure):
         return "measure_too_long" if len(words) > 14 else "measure_too_short"
     if _UNCLEAR.search(measure) or re.match(
-        r"(?:and|or|but|of|for|in|on|at|as|to|by|with|from)\b", measure, re.IGNORECASE
+        r"(?:and|or|but|of|for|in|on|at|as|to|by|with|from|excluding|including|during)\b", measure, re.IGNORECASE
     ):
         return "measure_unclear"
     if re.search(r"\b(?:of|the|and|a|an|to|in|for|with|from)\Z", measure, re.IGNORECASE) or measure.count(
@@ -116,9 +123,10 @@ def measure_problem(measure: str) -> str | None:
 
 def _periods(marked: Marked, found: re.Match[str], sentence: str, year: int | None) -> Reading | Unread:
     parts = found.groupdict()
-    measure = _OWN.sub("", parts["m"].strip(" ,"))
-    measure = re.sub(r",\s+which\s.*\Z", "", measure)
-    measure = _ARTICLE.sub("", measure).strip(" ,")
+    measure = _OWN.sub("", parts["m"].strip(" ,").rsplit("— ", 1)[-1])
+    measure = re.sub(r",\s+(?:which|defined\s+as)\s.*\Z", "", measure)
+    measure = _ARTICLE.sub("", re.sub(r"(?<=[a-z])\d(?=\W|\Z)", "", measure)).strip(" ,")
+    measure = re.sub(r"\A(?:company|group|corporation)['’]s\s+", "", measure, flags=re.IGNORECASE)
     measure = re.sub(r"\bour\s+", "", measure)
     if problem := measure_problem(measure):
         return Unread(problem, sentence[:160])
@@ -130,8 +138,9 @@ def _periods(marked: Marked, found: re.Match[str], sentence: str, year: int | No
     )
     named = [marked.period(character) for character in periods]
     stated = [marked.number(character) for character in numbers]
-    if parts.get("ep"):
-        earlier = marked.period(parts["ep"])
+    before = re.sub(f"[^{PERIOD_MARKS}]", "", parts.get("ep") or parts.get("before") or "")
+    if before:
+        earlier = marked.period(before)
         if not named:
             later = _after(earlier, year)
             if later is None:
@@ -160,16 +169,23 @@ def _periods(marked: Marked, found: re.Match[str], sentence: str, year: int | No
 
 
 def _after(earlier: Period, year: int | None) -> Period | None:
-    """Return the year after the one in '(2021: N)', where that is the year that the report is about."""
-    if earlier.kind != "year" or year != earlier.year + 1:
+    """Return the same period one year on ('fourth quarter of fiscal 2022'), where the report is about that year."""
+    if earlier.kind == "day" or year != earlier.year + 1 or str(earlier.year) not in earlier.text:
         return None
-    return earlier._replace(key=str(year), year=year, text=str(year))
+    text = earlier.text.replace(str(earlier.year), str(year))
+    later = parse_period(text)
+    return later._replace(text=text) if later and later.kind == earlier.kind else None
 
 
 def said(period: Period) -> str:
     """Return a period as an English question says it."""
-    text = re.sub(r"\s+", " ", period.text).strip(" ()")
-    if re.match(r"(?:(?:three|six|nine|twelve|\d+|thirteen|[a-z-]+)\s+(?:months?|weeks?)|(?:fiscal\s+)?years?|quarter)\s+ended", text, re.IGNORECASE):
+    text = re.sub(r"\s+", " ", period.text).strip(" ()").replace(" ,", ",")
+    text = re.sub(r"\A((?:fiscal )?)years (?=ended)", r"\1year ", text, flags=re.IGNORECASE)
+    if re.match(
+        r"(?:(?:three|six|nine|twelve|\d+|thirteen|[a-z-]+)\s+(?:months?|weeks?)|(?:fiscal\s+)?years?|quarter)\s+ended",
+        text,
+        re.IGNORECASE,
+    ):
         return "the " + text[:1].lower() + text[1:]
     if re.match(r"(?:first|second|third|fourth)\s+(?:quarter|half)", text, re.IGNORECASE):
         return "the " + text[:1].lower() + text[1:]
@@ -182,7 +198,11 @@ def _movements(marked: Marked, used: set[str]) -> tuple[tuple[Number, ...], int]
     for found in _MOVEMENT.finditer(marked.text):
         after = marked.text[found.end() : found.end() + 2]
         stated = [c for c in (found.group("n"), found.group("or")) if c and c not in used]
-        verb = re.match(r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|up|down)\Z", found.group("word"), re.IGNORECASE)
+        verb = re.match(
+            r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|up|down)\Z",
+            found.group("word"),
+            re.IGNORECASE,
+        )
         if stated or (verb and after):
             directions.add(-1 if _DOWN.match(found.group("word")) else 1)
         numbers += [marked.number(character) for character in stated]

@@ -1,0 +1,188 @@
+"""Which figures of the report show what a sentence states: all its numbers, its periods or groups, and its measure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from finlmm_core.domain import Document, Figure, Language, Table
+from finlmm_core.quantities import Number, find_numbers, find_periods, parse_number, parse_units
+from finlmm_generators.stated import Statement, Value
+
+_COMMON_WORDS = """
+the a an of in to and or for by from with on at as is was were are be our its their company group total net other year
+years ended period all amount amounts who say says said that there more less than not very have has
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+@dataclass(frozen=True)
+class Showing:
+    """A figure that shows a statement, and the values as the figure prints them, in the statement's unit."""
+
+    figure: Figure
+    values: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True)
+class _Printed:
+    """A number in a figure: its plain value (None where its scale is not known), and the years it may be of."""
+
+    number: Number
+    plain: Decimal | None
+    place: int  # column, row or position in the text: no two values of a statement stand at one place
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A row or a column of a table, or the whole text of a chart without a table."""
+
+    label: str
+    printed: tuple[_Printed, ...]
+    loose: bool = False  # nothing tells which number belongs to which label
+
+
+class FigureTexts:
+    """The lines of numbers of every figure of a report."""
+
+    def __init__(self, document: Document, language: Language) -> None:
+        tables = {table.figure_id: table for table in document.tables}
+        self.language = language
+        self._figures: list[tuple[Figure, str, list[_Line]]] = []
+        for figure in document.figures:
+            table = tables.get(figure.id)
+            title = f"{figure.caption} {table.title if table else ''}"
+            lines = list(_table_lines(table)) if table else []
+            if figure.kind != "table" or not lines:
+                lines.append(_text_line(figure, title))
+            self._figures.append((figure, title, lines))
+
+    def showing(self, statement: Statement) -> list[Showing]:
+        """Return the figures that show all of the statement, in the report's order."""
+        found = []
+        wanted = content_words(statement.measure, self.language)
+        for figure, title, lines in self._figures:
+            for line in lines:
+                values = self._values(statement, wanted, figure, title, line)
+                if values is not None:
+                    found.append(Showing(figure, values))
+                    break
+        return found
+
+    def _values(
+        self, statement: Statement, wanted: frozenset[str], figure: Figure, title: str, line: _Line
+    ) -> tuple[Decimal, ...] | None:
+        heads = " ".join(printed.heading for printed in line.printed)
+        around = f"{title} {line.label} {heads}"
+        if line.loose:
+            around = f"{title} {figure.text}"
+        held = content_words(around, self.language)
+        shared = sum(_held(word, held) for word in wanted)
+        if not wanted or shared < 0.5 * len(wanted):
+            return None
+        own = content_words(line.label, self.language)
+        if not line.loose and figure.kind == "table" and not any(_held(word, own) for word in wanted):
+            return None
+        years = {period.year for period in find_periods(around)}
+        taken: set[int] = set()
+        values = []
+        for value in statement.values:
+            if value.period is not None:
+                if value.period.year not in years:
+                    return None
+            elif not _names_group(value.label, around + " " + (figure.text if line.loose else "")):
+                return None
+            match = next(
+                (p for p in line.printed if p.place not in taken and _fits(p, value) and _of_period(p, value)), None
+            )
+            if match is None:
+                return None
+            taken.add(match.place)
+            exact = match.number.value if match.plain is None else match.plain / value.number.scale
+            values.append(abs(exact) if value.number.value >= 0 else -abs(exact))
+        return tuple(values)
+
+
+def content_words(text: str, language: Language) -> frozenset[str]:
+    """Return the words of a text that say what it is about; of Chinese the pairs of neighbouring characters."""
+    if language == "zh":
+        pairs = {run[i : i + 2] for run in re.findall(r"[\u4e00-\u9fff]+", text) for i in range(len(run) - 1)}
+        return frozenset(pairs | {word.lower() for word in re.findall(r"[A-Za-z]{2,}", text)})
+    words = (word.lower().replace("’", "'").removesuffix("'s") for word in re.findall(r"[A-Za-z][A-Za-z'’]+", text))
+    return frozenset(_stem(word) for word in words if word not in _COMMON and len(word) > 1)
+
+
+def _stem(word: str) -> str:
+    for ending, kept in (("ies", "y"), ("sses", "ss"), ("s", ""), ("ing", ""), ("ed", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            return word[: -len(ending)] + kept
+    return word
+
+
+def _held(word: str, held: frozenset[str]) -> bool:
+    return word in held
+
+
+def _names_group(label: str, text: str) -> bool:
+    """Whether the text names a group, also shortened ('Rep' for Republicans)."""
+    words = {word.lower() for word in re.findall(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}", text)}
+    named = [word.lower() for word in re.findall(r"[A-Za-z]{3,}|[\u4e00-\u9fff]{2,}", label)]
+    named = [word for word in named if word not in _COMMON]
+    return bool(named) and all(
+        any(word == w or word.startswith(w) or w.startswith(word.removesuffix("s")) for w in words) for word in named
+    )
+
+
+def _fits(printed: _Printed, value: Value) -> bool:
+    """Whether a printed number is the stated one, at the precision of the sentence or of the figure."""
+    number, shown = value.number, printed.number
+    if (number.unit == "percent") != (shown.unit == "percent") and (number.unit or shown.unit) and shown.unit:
+        return False
+    if number.unit == "percent" or printed.plain is None:
+        return abs(abs(shown.value) - abs(number.value)) <= Decimal(1).scaleb(-number.decimals) / 2
+    half = Decimal(number.scale).scaleb(-number.decimals) / 2
+    return abs(abs(printed.plain) - abs(number.plain)) <= half
+
+
+def _of_period(printed: _Printed, value: Value) -> bool:
+    """Whether the heading over a number agrees with the value's period or group, where it names one."""
+    if value.period is None:
+        return not printed.heading or _names_group(value.label, printed.heading)
+    named = find_periods(printed.heading)
+    if not named:
+        return True
+    if value.period.kind in ("quarter", "half", "nine_months") and any(p.kind != "year" for p in named):
+        return any(period.key == value.period.key for period in named)
+    return any(period.year == value.period.year for period in named)
+
+
+def _table_lines(table: Table) -> Iterator[_Line]:
+    cells = [[parse_number(text) for text in row] for row in table.rows]
+
+    def printed(i: int, j: int, place: int, heading: str) -> _Printed | None:
+        number = cells[i][j]
+        if number is None:
+            return None
+        scale = number.scale if number.scale != 1 else 1 if number.unit else table.scale
+        return _Printed(number, number.value * scale, place, heading)
+
+    for i, row in enumerate(table.rows):
+        group = table.row_groups[i] if i < len(table.row_groups) else ""
+        found = [printed(i, j, j, table.header[j]) for j in range(1, len(row))]
+        yield _Line(f"{row[0]} {group}", tuple(item for item in found if item))
+    for j in range(1, len(table.header)):
+        found = [printed(i, j, i, table.rows[i][0]) for i in range(len(table.rows))]
+        yield _Line(table.header[j], tuple(item for item in found if item))
+
+
+def _text_line(figure: Figure, title: str) -> _Line:
+    units = parse_units(f"{title}\n{figure.text[:400]}")
+    found = []
+    for place, number in enumerate(find_numbers(figure.text)[:2000]):
+        scale = number.scale if number.scale != 1 else units.scale
+        known = number.scale != 1 or units.scale != 1 or number.unit is not None
+        found.append(_Printed(number, number.value * scale if known else None, place))
+    return _Line("", tuple(found), loose=True)
