@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from finlmm_parsers.chart_labels import Chart, Label, Piece, joined
 from finlmm_parsers.chart_marks import is_white
 from finlmm_parsers.chart_names import find_legend, same_colour
 from finlmm_parsers.chart_reading import Reading, Unclear
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Steps around the circle and across it at which pixels are looked at.
 _STEPS, _RINGS = 720, 9
@@ -79,6 +83,8 @@ def read_pie(chart: Chart) -> Reading | None:
             return None
         matched, names = found
     check_shares(pie, matched)
+    order = sorted(range(len(matched)), key=lambda k: (pie.sectors[k].start - 268) % 360)  # clockwise from the top
+    matched, names = [matched[k] for k in order], [names[k] for k in order]
     used = {index for label in matched for index in label.words} | {i for name in names for i in name.words}
     box = Box(pie.x - pie.radius, pie.y - pie.radius, pie.x + pie.radius, pie.y + pie.radius)
     entries = {index for _, piece in find_legend(chart)[0] for index in piece.words}
@@ -137,6 +143,7 @@ def _sectors(chart: Chart, box: Box, colours: Sequence[int]) -> Pie | None:
         return None
     votes = np.stack([(nearest[rings] == k).sum(axis=0) for k in range(len(colours))])
     owner = np.where(votes.max(axis=0) > 0, votes.argmax(axis=0), -1)
+    owner = _without_edges(owner)
     if (owner < 0).mean() > 0.08:
         return None  # a gauge, or slices that are drawn out
     sectors = _runs(owner, colours)
@@ -146,7 +153,19 @@ def _sectors(chart: Chart, box: Box, colours: Sequence[int]) -> Pie | None:
     return Pie(x, y, radius, float(inner) if inner > 0.25 * radius else 0.0, sectors)
 
 
-def _runs(owner: np.ndarray, colours: Sequence[int]) -> list[Sector]:
+def _without_edges(owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the colours around the circle without runs of a degree or so: two tints mixed make a third."""
+    changes = np.flatnonzero(owner != np.roll(owner, 1))
+    if len(changes) < 2:
+        return owner
+    kept = owner.copy()
+    for start, stop in zip(changes, [*changes[1:], changes[0] + len(owner)], strict=True):
+        if stop - start <= 3:
+            kept[np.arange(start, stop) % len(owner)] = -1
+    return kept
+
+
+def _runs(owner: NDArray[np.int64], colours: Sequence[int]) -> list[Sector]:
     """Return runs around the circle; steps without a colour are shared between their neighbours."""
     step = 360.0 / _STEPS
     known = np.flatnonzero(owner >= 0)
