@@ -27,8 +27,6 @@ _MOST_WORDS = 600
 _NUMBERED = re.compile(
     r"\A(?:figure|fig\.?|chart|exhibit|graph|图表|图)\s*\d+[\d.\-–]*\s*[:：.、–—-]?\s*", re.IGNORECASE
 )
-    r"\A(?:figure|fig\.?|chart|exhibit|graph|图表|图)\s*\d+[\d.\-–]*\s*[:：.、–—-]?\s*", re.IGNORECASE
-)
 _NOTE_MARK = re.compile(r"(?<=[\w)）%])\s?[*†‡§]{1,3}\Z|(?<=[a-z]{3})\d\Z")
 _AS_FOLLOWS = re.compile(
     r"\s+(?:(?:was|were|is|are) as follows.*|for the (?:three|six|nine|twelve|fiscal|years?|quarters?|months?)\b.*)\Z"
