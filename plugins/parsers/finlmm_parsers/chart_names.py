@@ -59,11 +59,13 @@ def _find_legend(chart: Chart) -> tuple[list[tuple[int, Piece]], set[int]]:
         if shape.x1 - shape.x0 < 40 and shape.y1 - shape.y0 < 20
     ]
     pieces = _cut_at(chart, chart.pieces(without=signs), starts)
+    largest = max((piece.size for piece in pieces), default=0.0)
     entries: list[tuple[int, Piece]] = []
     swatches: set[int] = set()
     for index, shape in enumerate(chart.shapes):
         colour = shape.fill if shape.fill is not None and not is_white(shape.fill) else shape.stroke
-        if colour is None or (shape.x1 - shape.x0 < 2.5 and shape.y1 - shape.y0 < 2.5):
+        width, height = shape.x1 - shape.x0, shape.y1 - shape.y0
+        if colour is None or (width < 2.5 and height < 2.5) or width > 4.5 * largest or height > 1.6 * largest:
             continue
         piece = is_swatch(shape, pieces)
         if piece is not None:

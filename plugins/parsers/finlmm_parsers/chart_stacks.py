@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from finlmm_core.domain import Box
 from finlmm_parsers.chart_labels import Chart, Label
 from finlmm_parsers.chart_marks import is_white
@@ -83,12 +85,11 @@ def find_rectangles(chart: Chart) -> list[tuple[Box, int]]:
     listed = list(found.values())
     if len(listed) > 400:
         return []
-    kept = []
-    for box, colour in listed:
-        inside = sum(1 for other, _ in listed if other is not box and box.grown(0.5).covers(other) > 0.99)
-        if inside < 2:
-            kept.append((box, colour))
-    return kept
+    sides = np.array([box for box, _ in listed]).reshape(-1, 4)
+    low = (sides[:, None, :2] <= sides[None, :, :2] + 0.5).all(axis=2)
+    high = (sides[:, None, 2:] >= sides[None, :, 2:] - 0.5).all(axis=2)
+    inside = (low & high).sum(axis=1) - 1  # how many others lie in each
+    return [item for item, count in zip(listed, inside.tolist(), strict=True) if count < 2]
 
 
 def of_one_thickness(rectangles: Sequence[tuple[Box, int]], upright: bool) -> list[list[Bar]]:
