@@ -204,9 +204,10 @@ class ParserContract:
         """Parse with a store beside the file."""
         engine = None
         if ocr:
-            if type(self).make_ocr is None:
+            make_ocr = type(self).make_ocr
+            if make_ocr is None:
                 pytest.skip("no OCR engine was given to this contract test")
-            engine = type(self).make_ocr()
+            engine = make_ocr()
         return type(self).make_parser().parse(pdf, ImageStore(pdf.parent / "images"), engine)
 
     # --------------------------------------------------------------------------------------------- text
