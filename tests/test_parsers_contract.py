@@ -55,6 +55,7 @@ def real_documents(shared_reports: Path, tmp_path_factory: pytest.TempPathFactor
     return both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(REAL_PAGES))
 def test_both_parsers_read_the_same_words_of_real_pages(
     name: str, real_documents: dict[str, tuple[Document, ...]]
@@ -68,6 +69,7 @@ def test_both_parsers_read_the_same_words_of_real_pages(
     assert shared >= 0.9 * max(len(one), len(other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(REAL_PAGES))
 def test_both_parsers_find_the_same_figures_on_real_pages(
     name: str, real_documents: dict[str, tuple[Document, ...]]

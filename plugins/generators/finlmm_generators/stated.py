@@ -34,8 +34,10 @@ class Value:
 class Statement:
     """One measure with its values, periods earliest first, groups as printed."""
 
-    measure: str  # noun phrase: 'Net revenues'; of groups a clause: 'say there are plenty of jobs available'
-    kind: Literal["period", "group"]
+    # A noun phrase: 'Net revenues'; of groups a clause: 'say there are plenty of jobs available'; of answers who gave
+    # them: 'all respondents'.
+    measure: str
+    kind: Literal["period", "group", "answer"]
     values: tuple[Value, ...]
     sentence: str
     paragraph: str
@@ -50,7 +52,7 @@ class Reading(NamedTuple):
     """What a grammar reads in a sentence, before it is known where the sentence stands; or why it was left out."""
 
     measure: str
-    kind: Literal["period", "group"]
+    kind: Literal["period", "group", "answer"]
     values: tuple[Value, ...]
     movements: tuple[Number, ...] = ()
     direction: int = 0

@@ -226,10 +226,32 @@ _GROUP_SHAPES: tuple[re.Pattern[str], ...] = tuple(
         rf"\A{_G.format('g1')}\s+(?:are|were|remain|continue\s+to\s+be|also\s+remain)\s+(?:\w+\s+)?(?:more|less)\s+likely\s+than\s+{_G.format('g2')}\s+to\s+(?P<vp>[^{NUMBER_MARKS}{PERIOD_MARKS}]{{4,140}}?)\s+\((?P<n1>[{NUMBER_MARKS}])\s+(?:vs\.?|to|compared\s+with)\s+(?P<n2>[{NUMBER_MARKS}])\)",
     )
 )
+# 'Product, service and subscription sales accounted for N, N and N of revenues, respectively'
+_SHARES = re.compile(
+    rf"\A(?P<gs>[A-Z][^{PERIOD_MARKS}{NUMBER_MARKS};:()]{{3,160}}?)\s+(?:accounted\s+for|represented|made\s+up|contributed|comprised|constituted)\s+(?P<ns>{_NS})\s+of\s+(?P<m>[^{PERIOD_MARKS}{NUMBER_MARKS};:()]{{3,80}}?)\s*,\s+respectively(?:,?\s+(?:{_PREP})\s+{_P})?{_END}",
+    re.IGNORECASE,
+)
+# '48% say there are plenty of good jobs available, compared with 45% who say that good jobs are difficult to find'
+_ANSWERS = re.compile(
+    rf"(?:\A|[:;]\s+|\bwhile\s+)(?:[A-Z][a-z]+,\s+)?(?:Among\s+(?P<who>[A-Z][A-Za-z ]{{2,60}}?),\s+)?(?:(?:[A-Za-z-]+\s+){{1,5}}\((?P<n0>[{NUMBER_MARKS}])\)|{_ABOUT}(?P<n1>[{NUMBER_MARKS}]))\s+(?P<g1>(?:say|think|believe|expect|approve|rate)\b[^{NUMBER_MARKS}{PERIOD_MARKS};]{{6,140}}?),?\s+(?:compared\s+with|compared\s+to|while)\s+{_ABOUT}(?P<n2>[{NUMBER_MARKS}])\s+(?:who\s+)?(?P<g2>(?:say|think|believe|expect|disapprove|rate)\b[^{NUMBER_MARKS}{PERIOD_MARKS};]{{6,140}}?)(?:\s+\([^)]*\))?\s*[.;]",
+)
+# 'In October 2017, 58% of Republicans and 47% of Democrats viewed jobs as widely available', 'Republicans (89%) are ..., compared with 19% of Democrats'
+_GROUP_SHAPES += (
+    re.compile(
+        rf"\A{_ABOUT}(?P<n1>[{NUMBER_MARKS}])\s+of\s+{_G.format('g1')}\s+and\s+{_ABOUT}(?P<n2>[{NUMBER_MARKS}])\s+of\s+{_G.format('g2')}\s+{_VP}\s*[.;]"
+    ),
+    re.compile(
+        rf"\A(?:[A-Za-z-]+\s+(?:all\s+)?)?{_G.format('g1')}\s+\((?P<n1>[{NUMBER_MARKS}])\)\s+{_VP},?\s+(?:compared\s+(?:with|to)|versus|while)\s+{_ABOUT}(?P<n2>[{NUMBER_MARKS}])\s+of\s+{_G.format('g2')}(?:\s+(?:say|said|do)\s+(?:this|so|the\s+same))?\s*[.;]"
+    ),
+)
 _ANAPHORA = re.compile(r"\b(?:this|these|those|it|he|him|his|she|her|so|same|latter|former)\b", re.IGNORECASE)
 
 
 def _groups(marked: Marked) -> Reading | Unread | None:
+    if found := _SHARES.search(marked.text):
+        return _shares(marked, found)
+    if found := _ANSWERS.search(marked.text):
+        return _answers(marked, found)
     for shape in _GROUP_SHAPES:
         found = shape.search(marked.text)
         if found is None:
@@ -244,6 +266,32 @@ def _groups(marked: Marked) -> Reading | Unread | None:
         values = tuple(Value(number, name) for number, name in zip(numbers, names, strict=True))
         return Reading(said_of, "group", values)
     return None
+
+
+def _shares(marked: Marked, found: re.Match[str]) -> Reading | Unread:
+    names = [name for part in re.split(r"\s*,\s*(?:and\s+)?|\s+and\s+", found.group("gs")) if (name := _group(part))]
+    numbers = [marked.number(character) for character in re.findall(f"[{NUMBER_MARKS}]", found.group("ns"))]
+    whole = _ARTICLE.sub("", found.group("m").strip(" ,"))
+    if len(names) != len(numbers) or len({name.casefold() for name in names}) < len(names):
+        return Unread("values_and_groups_differ", found.group()[:160])
+    if any(number.unit != "percent" for number in numbers):
+        return Unread("units_differ", found.group()[:160])
+    if problem := measure_problem(whole):
+        return Unread(problem, found.group()[:160])
+    return Reading(
+        f"Share of {whole}", "group", tuple(Value(n, name) for n, name in zip(numbers, names, strict=True))
+    )
+
+
+def _answers(marked: Marked, found: re.Match[str]) -> Reading | Unread:
+    numbers = [marked.number(found.group("n0") or found.group("n1")), marked.number(found.group("n2"))]
+    said_of = [re.sub(r"\s+", " ", found.group(name)).strip(" ,") for name in ("g1", "g2")]
+    who = found.group("who") or "all respondents"
+    if any(number.unit != "percent" for number in numbers):
+        return Unread("units_differ", found.group()[:160])
+    if any(_ANAPHORA.search(re.sub(r"\bthan it\b", "than", text)) for text in said_of) or said_of[0] == said_of[1]:
+        return Unread("measure_unclear", found.group()[:160])
+    return Reading(who, "answer", tuple(Value(n, label) for n, label in zip(numbers, said_of, strict=True)))
 
 
 def _group(text: str) -> str:

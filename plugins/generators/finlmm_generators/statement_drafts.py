@@ -43,7 +43,7 @@ _STOCK = re.compile(
 def drafts(statement: Statement) -> Iterator[StatedDraft]:
     """Yield what can be asked of a statement's values."""
     percent = statement.values[0].number.unit == "percent"
-    if statement.kind == "group":
+    if statement.kind != "period":
         yield from _of_groups(statement)
         return
     values = statement.values
@@ -140,8 +140,9 @@ def _of_groups(statement: Statement) -> Iterator[StatedDraft]:
             if larger.number.value == smaller.number.value or smaller.number.value <= 0:
                 continue
             pair = (larger, smaller)
+            kind = statement.kind
             yield StatedDraft(
-                "group_gap",
+                f"{kind}_gap",
                 _ARITHMETIC,
                 "points",
                 pair,
@@ -149,11 +150,12 @@ def _of_groups(statement: Statement) -> Iterator[StatedDraft]:
                 ("(a - b) / b * 100", "(a - b) / a * 100", "(a + b) / 2", "100 - a - b", "a", "b"),
             )
             yield StatedDraft(
-                "group_ratio",
+                f"{kind}_ratio",
                 _ARITHMETIC,
                 "ratio",
                 pair,
                 "a / b",
                 ("b / a", "(a - b) / b", "a / (a + b)", "(a + b) / b", "a / b / 10", "a / b * 10"),
             )
-            yield StatedDraft("which_group", _STATISTICS, "which", (one, two), "argmax(a, b)")
+            if kind == "group":
+                yield StatedDraft("which_group", _STATISTICS, "which", (one, two), "argmax(a, b)")

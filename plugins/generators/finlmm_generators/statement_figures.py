@@ -18,6 +18,11 @@ years ended period all amount amounts who say says said that there more less tha
 _COMMON = frozenset(_COMMON_WORDS.split())
 
 
+#: What a figure may count in, and from how many numbers on one of two digits is met by chance.
+_UNITS = (1, 10**3, 10**4, 10**6, 10**8, 10**9)
+_MANY = 40
+
+
 @dataclass(frozen=True)
 class Showing:
     """A figure that shows a statement, and the values as the figure prints them, in the statement's unit."""
@@ -63,17 +68,21 @@ class FigureTexts:
     def showing(self, statement: Statement) -> list[Showing]:
         """Return the figures that show all of the statement, in the report's order."""
         found = []
-        wanted = content_words(statement.measure, self.language)
+        about = statement.measure
+        if statement.kind == "answer":
+            about = " ".join(value.label for value in statement.values)
+        wanted = content_words(about, self.language)
         for figure, title, lines in self._figures:
-            for line in lines:
-                values = self._values(statement, wanted, figure, title, line)
-                if values is not None:
-                    found.append(Showing(figure, values))
-                    break
+            # A chart that prints no unit may count in any: all its values have to fit with one.
+            tries = ((line, unit) for line in lines for unit in (_UNITS if line.loose else (None,)))
+            values = (self._values(statement, wanted, figure, title, line, unit) for line, unit in tries)
+            first = next((shown for shown in values if shown is not None), None)
+            if first is not None:
+                found.append(Showing(figure, first))
         return found
 
     def _values(
-        self, statement: Statement, wanted: frozenset[str], figure: Figure, title: str, line: _Line
+        self, statement: Statement, wanted: frozenset[str], figure: Figure, title: str, line: _Line, unit: int | None
     ) -> tuple[Decimal, ...] | None:
         heads = " ".join(printed.heading for printed in line.printed)
         around = f"{title} {line.label} {heads}"
@@ -82,6 +91,8 @@ class FigureTexts:
         held = content_words(around, self.language)
         shared = sum(_held(word, held) for word in wanted)
         if not wanted or shared < 0.5 * len(wanted):
+            return None
+        if line.loose and len(line.printed) > _MANY and all(_is_short(value) for value in statement.values):
             return None
         own = content_words(line.label, self.language)
         if not line.loose and figure.kind == "table" and not any(_held(word, own) for word in wanted):
@@ -93,15 +104,25 @@ class FigureTexts:
             if value.period is not None:
                 if value.period.year not in years:
                     return None
-            elif not _names_group(value.label, around + " " + (figure.text if line.loose else "")):
+            elif statement.kind == "answer":
+                words = content_words(value.label, self.language)
+                if sum(_held(word, held) for word in words) < 0.5 * len(words):
+                    return None
+            elif not _names_group(value.label, around):
                 return None
             match = next(
-                (p for p in line.printed if p.place not in taken and _fits(p, value) and _of_period(p, value)), None
+                (
+                    p
+                    for p in line.printed
+                    if p.place not in taken and _fits(p, value, unit) and _of_period(p, value, statement.kind)
+                ),
+                None,
             )
             if match is None:
                 return None
             taken.add(match.place)
-            exact = match.number.value if match.plain is None else match.plain / value.number.scale
+            plain = match.plain if match.plain is not None else match.number.value * (unit or 1)
+            exact = match.number.value if value.number.unit == "percent" else plain / value.number.scale
             values.append(abs(exact) if value.number.value >= 0 else -abs(exact))
         return tuple(values)
 
@@ -136,21 +157,37 @@ def _names_group(label: str, text: str) -> bool:
     )
 
 
-def _fits(printed: _Printed, value: Value) -> bool:
-    """Whether a printed number is the stated one, at the precision of the sentence or of the figure."""
+def _fits(printed: _Printed, value: Value, unit: int | None) -> bool:
+    """Whether a printed number is the stated one, at the precision of the sentence.
+
+    Args:
+        printed: the number in the figure.
+        value: the stated one.
+        unit: what numbers without a known scale are taken to be counted in; None takes only those with one.
+    """
     number, shown = value.number, printed.number
-    if (number.unit == "percent") != (shown.unit == "percent") and (number.unit or shown.unit) and shown.unit:
+    if (number.unit == "percent") != (shown.unit == "percent") and shown.unit:
         return False
-    if number.unit == "percent" or printed.plain is None:
-        return abs(abs(shown.value) - abs(number.value)) <= Decimal(1).scaleb(-number.decimals) / 2
     half = Decimal(number.scale).scaleb(-number.decimals) / 2
-    return abs(abs(printed.plain) - abs(number.plain)) <= half
+    if number.unit == "percent":
+        return unit in (None, 1) and abs(abs(shown.value) - abs(number.value)) <= half
+    plain = printed.plain
+    if plain is None:
+        if unit is None:
+            return False
+        plain = shown.value * unit
+    return abs(abs(plain) - abs(number.plain)) <= half
 
 
-def _of_period(printed: _Printed, value: Value) -> bool:
+def _is_short(value: Value) -> bool:
+    """Whether a number has so few digits that a figure full of numbers shows it by chance."""
+    return len(value.number.value.as_tuple().digits) < 3
+
+
+def _of_period(printed: _Printed, value: Value, kind: str) -> bool:
     """Whether the heading over a number agrees with the value's period or group, where it names one."""
     if value.period is None:
-        return not printed.heading or _names_group(value.label, printed.heading)
+        return not printed.heading or kind == "answer" or _names_group(value.label, printed.heading)
     named = find_periods(printed.heading)
     if not named:
         return True

@@ -105,4 +105,84 @@ STATEMENT_WORDINGS: dict[str, dict[Language, tuple[str, ...]]] = {
             "从{s}来看，{g}与{g2}的{r}孰高，相差多少？",
         ),
     },
+    "answer_gap": {
+        "en": (
+            "According to {s}, by how many percentage points does the share of {r} who {g} exceed the share who {g2}?",
+            "Among {r}, how many percentage points more {g} than {g2}, based on {s}?",
+            "Using {s}, compute the share of {r} who {g} minus the share who {g2}, in percentage points.",
+            "In {s}, what is the gap in percentage points between {r} who {g} and those who {g2}?",
+            "Of {r}, more {g} than {g2}. How many percentage points lie between the two in {s}?",
+        ),
+        "zh": (
+            "根据{s}，{r}中{g}的比例比{g2}高多少个百分点？",
+            "在{s}中，{r}里{g}与{g2}的比例相差几个百分点？",
+            "请依据{s}计算{r}中{g}的比例减去{g2}的比例，以百分点表示。",
+            "{s}显示，{r}中{g}的比例高出{g2}多少个百分点？",
+            "从{s}来看，{r}中{g}与{g2}的差距是多少个百分点？",
+        ),
+    },
+    "answer_ratio": {
+        "en": (
+            "According to {s}, the share of {r} who {g} is how many times the share who {g2}?",
+            "What is the ratio of {r} who {g} to those who {g2}, based on {s}?",
+            "Using {s}, divide the share of {r} who {g} by the share who {g2}. What is the result?",
+            "In {s}, how many times as many of {r} {g} as {g2}?",
+            "Among {r}, those who {g} are how many times as numerous as those who {g2}, going by {s}?",
+        ),
+        "zh": (
+            "根据{s}，{r}中{g}的比例是{g2}的多少倍？",
+            "在{s}中，{r}里{g}与{g2}的比例之比是多少？",
+            "请依据{s}用{r}中{g}的比例除以{g2}的比例，结果是多少？",
+            "{s}显示，{r}中{g}的比例相当于{g2}的几倍？",
+            "从{s}来看，{r}中{g}的比例为{g2}的几倍？",
+        ),
+    },
+    "share_gap": {
+        "en": (
+            "According to {s}, by how many percentage points does the {r} of {g} exceed that of {g2}?",
+            "How many percentage points separate {g} from {g2} by {r}, based on {s}?",
+            "Using {s}, compute the {r} that {g} has minus that of {g2}, in percentage points.",
+            "In {s}, what is the gap in percentage points between {g} and {g2} in {r}?",
+            "{g} has a larger {r} than {g2}. How many percentage points larger is it in {s}?",
+        ),
+        "zh": (
+            "根据{s}，{g}的{r}比{g2}高多少个百分点？",
+            "在{s}中，{g}与{g2}的{r}相差几个百分点？",
+            "请依据{s}计算{g}的{r}减去{g2}的{r}，以百分点表示。",
+            "{s}显示，{g}的{r}高出{g2}多少个百分点？",
+            "从{s}来看，{g}与较低的{g2}在{r}上的差距是多少个百分点？",
+        ),
+    },
+    "share_ratio": {
+        "en": (
+            "According to {s}, the {r} of {g} is how many times that of {g2}?",
+            "What is the ratio of the {r} of {g} to that of {g2}, based on {s}?",
+            "Using {s}, divide the {r} of {g} by the {r} of {g2}. What is the result?",
+            "In {s}, how many times as large as that of {g2} is the {r} of {g}?",
+            "Relative to {g2}, how many times as large is the {r} of {g}, going by {s}?",
+        ),
+        "zh": (
+            "根据{s}，{g}的{r}是{g2}的多少倍？",
+            "在{s}中，{g}与{g2}的{r}之比是多少？",
+            "请依据{s}用{g}的{r}除以{g2}的{r}，结果是多少？",
+            "{s}显示，{g}的{r}相当于{g2}的几倍？",
+            "从{s}来看，{g}的{r}与{g2}相比为几倍？",
+        ),
+    },
+    "share_sum": {
+        "en": (
+            "According to {s}, what {r} do {gs} have together?",
+            "Adding up {gs}, how large is their {r} in {s}?",
+            "Using {s}, compute the combined {r} of {gs}.",
+            "In {s}, how much do {gs} come to together as {r}?",
+            "Taken together, what {r} falls to {gs}, based on {s}?",
+        ),
+        "zh": (
+            "根据{s}，{gs}的{r}合计是多少？",
+            "在{s}中，{gs}的{r}相加等于多少？",
+            "请依据{s}计算{gs}的{r}之和。",
+            "{s}显示，{gs}的{r}加起来是多少？",
+            "从{s}来看，{gs}合计的{r}为多少？",
+        ),
+    },
 }
