@@ -11,6 +11,9 @@ from typing import Literal, NamedTuple
 from finlmm_core.domain import Box
 from finlmm_core.quantities import Number, Period, find_numbers, find_periods, parse_period
 
+#: Of what the values are: periods, groups of people, answers that people give, parts of a whole.
+Kind = Literal["period", "group", "answer", "share"]
+
 #: Where numbers and periods stand in a marked sentence: one private character each, so that patterns stay short.
 PERIOD_MARKS = "\ue000-\ue1ff"
 NUMBER_MARKS = "\ue200-\ue3ff"
@@ -37,7 +40,7 @@ class Statement:
     # A noun phrase: 'Net revenues'; of groups a clause: 'say there are plenty of jobs available'; of answers who gave
     # them: 'all respondents'.
     measure: str
-    kind: Literal["period", "group", "answer"]
+    kind: Kind
     values: tuple[Value, ...]
     sentence: str
     paragraph: str
@@ -52,7 +55,7 @@ class Reading(NamedTuple):
     """What a grammar reads in a sentence, before it is known where the sentence stands; or why it was left out."""
 
     measure: str
-    kind: Literal["period", "group", "answer"]
+    kind: Kind
     values: tuple[Value, ...]
     movements: tuple[Number, ...] = ()
     direction: int = 0
@@ -86,7 +89,7 @@ def mark(sentence: str) -> Marked:
     periods = find_periods(sentence)[:400]
     numbers = [
         number
-        for number in find_numbers(sentence)
+        for number in map(_unenclosed, find_numbers(sentence))
         if not any(period.start < number.end and number.start < period.end for period in periods)
     ][:400]
     spans = [(period.start, period.end, chr(0xE000 + i)) for i, period in enumerate(periods)]
@@ -96,6 +99,15 @@ def mark(sentence: str) -> Marked:
         text += [sentence[last:start], character]
         last = end
     return Marked("".join(text) + sentence[last:], tuple(numbers), tuple(periods))
+
+
+def _unenclosed(number: Number) -> Number:
+    """Return the number without the parentheses around it: in prose '(48%)' only adds, it does not negate."""
+    inner = re.fullmatch(r"([(（]\s*)(.*?)\s*[)）]", number.text)
+    if inner is None or not (inside := find_numbers(inner.group(2))):
+        return number
+    start = number.start + len(inner.group(1))
+    return inside[0]._replace(start=start + inside[0].start, end=start + inside[0].end)
 
 
 def completed(periods: Sequence[Period]) -> list[Period] | None:

@@ -278,9 +278,7 @@ def _shares(marked: Marked, found: re.Match[str]) -> Reading | Unread:
         return Unread("units_differ", found.group()[:160])
     if problem := measure_problem(whole):
         return Unread(problem, found.group()[:160])
-    return Reading(
-        f"Share of {whole}", "group", tuple(Value(n, name) for n, name in zip(numbers, names, strict=True))
-    )
+    return Reading(f"share of {whole}", "share", tuple(Value(n, name) for n, name in zip(numbers, names, strict=True)))
 
 
 def _answers(marked: Marked, found: re.Match[str]) -> Reading | Unread:

@@ -16,7 +16,7 @@ def prose_problem(statement: Statement) -> str | None:
 
     Rates are compared within rounding: 7.3 from 6.8 is anything between 6.6 % and 8.1 %, which '7%' meets.
     """
-    if statement.kind == "group":
+    if statement.kind != "period":
         return None
     earlier, later = statement.values[0].number, statement.values[-1].number
     if statement.direction and len(statement.values) == 2 and (later.value - earlier.value) * statement.direction < 0:
@@ -77,7 +77,7 @@ class Known:
         if told in self._seen:
             return "repeated_statement"
         self._seen.add(told)
-        for value in statement.values:
+        for value in statement.values if statement.kind == "period" else ():
             half = Decimal(value.number.scale).scaleb(-value.number.decimals) / 2
             plain = abs(value.number.plain)
             others = list(self._amounts.get((measure, value.key), ()))

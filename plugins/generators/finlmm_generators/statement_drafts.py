@@ -134,6 +134,10 @@ def drafts(statement: Statement) -> Iterator[StatedDraft]:
 
 
 def _of_groups(statement: Statement) -> Iterator[StatedDraft]:
+    if statement.kind == "share" and len(statement.values) >= 2:
+        joined = ", ".join(chr(97 + i) for i in range(len(statement.values)))
+        mistakes = (f"mean({joined})", "a + b", "a", f"100 - sum({joined})", "a - b", f"sum({joined}) - a")
+        yield StatedDraft("share_sum", _ARITHMETIC, "percent", statement.values, f"sum({joined})", mistakes)
     for i, one in enumerate(statement.values):
         for two in statement.values[i + 1 :]:
             larger, smaller = (one, two) if one.number.value > two.number.value else (two, one)

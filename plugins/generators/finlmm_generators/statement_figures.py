@@ -73,8 +73,8 @@ class FigureTexts:
             about = " ".join(value.label for value in statement.values)
         wanted = content_words(about, self.language)
         for figure, title, lines in self._figures:
-            # A chart that prints no unit may count in any: all its values have to fit with one.
-            tries = ((line, unit) for line in lines for unit in (_UNITS if line.loose else (None,)))
+            # A figure that prints no unit may count in any: all its values have to fit with one.
+            tries = ((line, unit) for line in lines for unit in _UNITS)
             values = (self._values(statement, wanted, figure, title, line, unit) for line, unit in tries)
             first = next((shown for shown in values if shown is not None), None)
             if first is not None:
@@ -82,7 +82,7 @@ class FigureTexts:
         return found
 
     def _values(
-        self, statement: Statement, wanted: frozenset[str], figure: Figure, title: str, line: _Line, unit: int | None
+        self, statement: Statement, wanted: frozenset[str], figure: Figure, title: str, line: _Line, unit: int
     ) -> tuple[Decimal, ...] | None:
         heads = " ".join(printed.heading for printed in line.printed)
         around = f"{title} {line.label} {heads}"
@@ -121,7 +121,7 @@ class FigureTexts:
             if match is None:
                 return None
             taken.add(match.place)
-            plain = match.plain if match.plain is not None else match.number.value * (unit or 1)
+            plain = match.plain if match.plain is not None else match.number.value * unit
             exact = match.number.value if value.number.unit == "percent" else plain / value.number.scale
             values.append(abs(exact) if value.number.value >= 0 else -abs(exact))
         return tuple(values)
@@ -157,25 +157,21 @@ def _names_group(label: str, text: str) -> bool:
     )
 
 
-def _fits(printed: _Printed, value: Value, unit: int | None) -> bool:
+def _fits(printed: _Printed, value: Value, unit: int) -> bool:
     """Whether a printed number is the stated one, at the precision of the sentence.
 
     Args:
         printed: the number in the figure.
         value: the stated one.
-        unit: what numbers without a known scale are taken to be counted in; None takes only those with one.
+        unit: what numbers without a known scale are taken to be counted in.
     """
     number, shown = value.number, printed.number
     if (number.unit == "percent") != (shown.unit == "percent") and shown.unit:
         return False
     half = Decimal(number.scale).scaleb(-number.decimals) / 2
     if number.unit == "percent":
-        return unit in (None, 1) and abs(abs(shown.value) - abs(number.value)) <= half
-    plain = printed.plain
-    if plain is None:
-        if unit is None:
-            return False
-        plain = shown.value * unit
+        return unit == 1 and abs(abs(shown.value) - abs(number.value)) <= half
+    plain = printed.plain if printed.plain is not None else shown.value * unit
     return abs(abs(plain) - abs(number.plain)) <= half
 
 
@@ -204,7 +200,8 @@ def _table_lines(table: Table) -> Iterator[_Line]:
         if number is None:
             return None
         scale = number.scale if number.scale != 1 else 1 if number.unit else table.scale
-        return _Printed(number, number.value * scale, place, heading)
+        known = number.scale != 1 or number.unit is not None or table.scale != 1 or bool(table.unit)
+        return _Printed(number, number.value * scale if known else None, place, heading)
 
     for i, row in enumerate(table.rows):
         group = table.row_groups[i] if i < len(table.row_groups) else ""

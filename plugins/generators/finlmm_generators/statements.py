@@ -295,13 +295,14 @@ class _Maker:
         labels = [value.label for value in draft.values]
         ordered = [value.label for value in statement.values]
         earlier_first = sorted(labels, key=ordered.index) if draft.template != "period_rank" else labels
-        said = statement.measure if statement.kind == "group" and not zh else quoted(statement.measure, self.language)
+        said = quoted(statement.measure, self.language) if statement.kind == "period" else statement.measure
         text = wording.format(
             s=report,
             r=said,
             p0=earlier_first[0],
             p1=earlier_first[-1],
             ps=listed(ordered, self.language),
+            gs=listed(ordered, self.language),
             g=labels[0],
             g2=labels[-1],
         )
@@ -313,7 +314,7 @@ class _Maker:
 
     def _rounding(self, decimals: int, random: Random) -> str:
         if self.language == "zh":
-            text = "整数" if decimals == 0 else f"{'一二三四'[decimals - 1]}位小数"
+            text = "整数" if decimals == 0 else f"{'一两三四'[decimals - 1]}位小数"
             return random.choice((f"（保留{text}）", f"结果保留{text}。", f"（四舍五入至{text}）"))
         words = ("a whole number", "one decimal place", "two decimal places", "three decimal places")
         asked = words[decimals] if decimals < len(words) else f"{decimals} decimal places"
