@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 from finlmm_generators.stated import Reading, Unread
+from finlmm_generators.stated_chinese import read_chinese
 from finlmm_generators.stated_english import read_english
 from finlmm_generators.statements import StatementsGenerator, StatementsOptions
 from written_reports import report, table_figure
@@ -109,6 +110,16 @@ def read(sentence: str, year: int | None = 2023) -> tuple[str, list[tuple[str, s
             [("2022", "£19,186,000"), ("2023", "£20,576,000")],
         ),
         (
+            "In 2022, operating income was £4.5 million, up 12.5% from £4.0 million in the prior year.",
+            "Operating income",
+            [("2021", "£4.0 million"), ("2022", "£4.5 million")],
+        ),
+        (
+            "Nearly half of Americans (46%) say that trade helps the economy, while 39% say trade hurts the economy.",
+            "all respondents",
+            [("say that trade helps the economy", "46%"), ("say trade hurts the economy", "39%")],
+        ),
+        (
             "Currently, 71% of Republicans say there are plenty of jobs available, compared with 53% of Democrats.",
             "say there are plenty of jobs available",
             [("Republicans", "71%"), ("Democrats", "53%")],
@@ -131,3 +142,38 @@ def test_a_measure_is_read_with_its_periods_or_groups(
 )  # fmt: skip
 def test_what_is_not_safe_to_read_is_left_out_with_its_reason(sentence: str, reason: str) -> None:
     assert read(sentence) == reason
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "measure", "values"),
+    [
+        (
+            "我们预测公司2025-2027年营业收入分别为671.96/780.62/896.06亿元。",
+            "营业收入",
+            [("2025年", "671.96"), ("2026年", "780.62"), ("2027年", "896.06")],
+        ),
+        (
+            "2022年公司实现营收495.16亿元，同比增长39.0%。2023年公司实现营收452.50亿元，同比下降8.6%。",
+            "营业收入",
+            [("2022年", "495.16亿元"), ("2023年", "452.50亿元")],
+        ),
+        (
+            "毛利率由2022年的38.3%下降至2023年的21.9%。",
+            "毛利率",
+            [("2022年", "38.3%"), ("2023年", "21.9%")],
+        ),
+        (
+            "2024年研发费用构成前三位分别是职工薪酬、研究测试费用、折旧和摊销，分别占比30%、29%、16%。",
+            "研发费用占比",
+            [("职工薪酬", "30%"), ("研究测试费用", "29%"), ("折旧和摊销", "16%")],
+        ),
+    ],
+)
+def test_chinese_paragraphs_are_read(paragraph: str, measure: str, values: list[tuple[str, str]]) -> None:
+    found = [item for item in read_chinese(paragraph) if isinstance(item, Reading)]
+    assert [(item.measure, [(v.label, v.number.text) for v in item.values]) for item in found] == [(measure, values)]
+
+
+def test_growth_in_a_chinese_list_has_to_follow_from_its_values() -> None:
+    found = list(read_chinese("预计2025-2027年营业收入为100/120/150亿元，同比增长10%/30%/25%。"))
+    assert "disagrees_with_prose" in {item.reason for item in found if isinstance(item, Unread)}

@@ -21,6 +21,9 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 #: What a figure may count in, and from how many numbers on one of two digits is met by chance.
 _UNITS = (1, 10**3, 10**4, 10**6, 10**8, 10**9)
 _MANY = 40
+#: Share of the measure's words that a table's row with its title, and that a chart, has to say.
+_SHARED_BY_ROWS = 0.7
+_SHARED_BY_CHARTS = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,15 @@ class _Line:
 class FigureTexts:
     """The lines of numbers of every figure of a report."""
 
-    def __init__(self, document: Document, language: Language) -> None:
+    def __init__(self, document: Document, language: Language, rounded: bool) -> None:
+        """Read the figures.
+
+        Args:
+            document: the report.
+            language: of its words.
+            rounded: whether a figure shows a number that it prints with more digits than the sentence.
+        """
+        self.rounded = rounded
         tables = {table.figure_id: table for table in document.tables}
         self.language = language
         self._figures: list[tuple[Figure, str, list[_Line]]] = []
@@ -85,12 +96,11 @@ class FigureTexts:
         self, statement: Statement, wanted: frozenset[str], figure: Figure, title: str, line: _Line, unit: int
     ) -> tuple[Decimal, ...] | None:
         heads = " ".join(printed.heading for printed in line.printed)
-        around = f"{title} {line.label} {heads}"
-        if line.loose:
-            around = f"{title} {figure.text}"
+        around = f"{title} {figure.text}" if line.loose else f"{title} {line.label} {heads}"
         held = content_words(around, self.language)
         shared = sum(_held(word, held) for word in wanted)
-        if not wanted or shared < 0.5 * len(wanted):
+        least = _SHARED_BY_ROWS if figure.kind == "table" and not line.loose else _SHARED_BY_CHARTS
+        if not wanted or shared < least * len(wanted):
             return None
         if line.loose and len(line.printed) > _MANY and all(_is_short(value) for value in statement.values):
             return None
@@ -114,7 +124,9 @@ class FigureTexts:
                 (
                     p
                     for p in line.printed
-                    if p.place not in taken and _fits(p, value, unit) and _of_period(p, value, statement.kind)
+                    if p.place not in taken
+                    and _fits(p, value, unit, self.rounded)
+                    and _of_period(p, value, statement.kind)
                 ),
                 None,
             )
@@ -157,18 +169,19 @@ def _names_group(label: str, text: str) -> bool:
     )
 
 
-def _fits(printed: _Printed, value: Value, unit: int) -> bool:
-    """Whether a printed number is the stated one, at the precision of the sentence.
+def _fits(printed: _Printed, value: Value, unit: int, rounded: bool) -> bool:
+    """Whether a printed number is the stated one, digit for digit or at the precision of the sentence.
 
     Args:
         printed: the number in the figure.
         value: the stated one.
         unit: what numbers without a known scale are taken to be counted in.
+        rounded: whether more digits in the figure do no harm.
     """
     number, shown = value.number, printed.number
     if (number.unit == "percent") != (shown.unit == "percent") and shown.unit:
         return False
-    half = Decimal(number.scale).scaleb(-number.decimals) / 2
+    half = Decimal(number.scale).scaleb(-number.decimals) / 2 if rounded else Decimal(0)
     if number.unit == "percent":
         return unit == 1 and abs(abs(shown.value) - abs(number.value)) <= half
     plain = printed.plain if printed.plain is not None else shown.value * unit

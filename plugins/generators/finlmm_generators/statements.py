@@ -46,6 +46,11 @@ class StatementsOptions(PluginOptions):
     prefer_charts: bool = Field(
         default=True, description="statements that a chart or an image shows come before those that only tables show"
     )
+    rounded: bool = Field(
+        default=False,
+        description="also take figures that print the stated numbers with more digits and give the same answer; "
+        "aligners that compare digits find these badly",
+    )
     seed: int = Field(default=0, description="chooses among equally good questions, wordings and wrong options")
 
 
@@ -60,7 +65,7 @@ class StatementsGenerator(Generator):
     def generate(self, document: Document) -> Iterable[QAPair | Rejected]:
         """Yield questions in the order of the report; rejections stand where the statement stands."""
         language = document_language(document)
-        figures = FigureTexts(document, language)
+        figures = FigureTexts(document, language, self.options.rounded)
         maker = _Maker(document, language, self.options)
         known = Known(document, language)
         shown: list[tuple[Statement, list[Showing]]] = []
