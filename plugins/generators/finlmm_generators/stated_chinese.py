@@ -28,11 +28,15 @@ _LIST = re.compile(
     r"(?P<m>[\u4e00-\u9fffA-Za-z/]{2,20}?)(?:分别)?(?:约为|约|为|达到|达|至)?(?P<list>-?\d[\d,]*(?:\.\d+)?%?(?:/-?\d[\d,]*(?:\.\d+)?%?)+)(?P<unit>亿元|百万元|万元|亿美元|百万美元|万美元|元|%|倍)?"
 )
 _YEARS = re.compile(r"(?P<first>20\d\d)[-–—~至](?P<last>20\d\d)年")
+_START = r"(?:\A|[，。；：])(?:其中|此外)?，?"
 _MOVED = re.compile(
-    rf"(?:\A|[，。；：])(?:其中|此外)?[，]?{_M}(?:占比|比例|比重)?[由从](?P<p0>{_P})的?(?P<n0>{_N})(?:大幅|小幅|快速|持续|稳步|逐步)*(?P<word>{_UP}|{_DOWN})?(?:了?(?P<by>{_N}))?[至到](?P<p1>{_P})的?(?P<n1>{_N})"
+    rf"{_START}(?P<lead>报告期内|本报告期|本期|本年度?)?，?{_M}[由从](?P<p0>{_P})(?:同期)?的?(?P<n0>{_N})(?:大幅|小幅|快速|持续|稳步|逐步)*(?P<word>{_UP}|{_DOWN}|变动?)?(?:了?(?P<by>{_N}))?[至到为](?:(?P<p1>{_P})的?)?(?P<n1>{_N})"
 )
 _VERSUS = re.compile(
-    rf"(?:\A|[，。；：])(?P<p1>{_P})，?(?:公司|集团)?(?:实现)?{_M}{_IS}(?P<n1>{_N})，(?:较|比|高于|低于|而|相比)?(?P<p0>{_P})(?:则)?(?:为|的)?(?P<n0>{_N})"
+    rf"{_START}(?P<p1>{_P})，?(?:公司|集团)?(?:实现)?{_M}{_IS}(?P<n1>{_N})，(?:较|比|高于|低于|而|相比)?(?:(?P<p0>{_P})|(?P<last>上年|去年|上一年))(?:同期)?(?:则)?(?:为|的)?(?P<n0>{_N})"
+)
+_ENCLOSED = re.compile(
+    rf"{_START}(?P<p1>{_P})，?(?:公司|集团)?(?:实现)?{_M}(?:(?P<word>{_UP}|{_DOWN})了?(?P<by>{_N})?[至到为]|{_IS})(?P<n1>{_N})[（(](?:(?P<p0>{_P})|(?P<last>上年|去年|上一年))(?:同期)?[:：为]?(?P<n0>{_N})[)）]"
 )
 _TRIPLE = re.compile(
     rf"(?:公司|集团)?(?:全年|累计)?(?:实现|完成|录得)?{_M}{_IS}(?P<n>{_N})(?:[，,（(]?同比(?P<word>{_UP}|{_DOWN})(?:了|约)?(?P<by>{_N}))?"
@@ -54,7 +58,7 @@ def read_chinese(text: str) -> Iterator[Reading | Unread]:
     if len(marked.numbers) < 2:
         return
     taken: set[str] = set()
-    for shape in (_MOVED, _VERSUS):
+    for shape in (_MOVED, _VERSUS, _ENCLOSED):
         for found in shape.finditer(marked.text):
             item = _pair(marked, found)
             if isinstance(item, Reading):
@@ -130,8 +134,17 @@ def _pair(marked: Marked, found: re.Match[str]) -> Reading | Unread:
     parts = found.groupdict()
     measure = _measure(parts["m"])
     numbers = [marked.number(parts["n0"]), marked.number(parts["n1"])]
-    periods = completed([marked.period(parts["p0"]), marked.period(parts["p1"])])
     detail = _plain(marked, found)
+    later = marked.period(parts["p1"]) if parts.get("p1") else None
+    earlier = marked.period(parts["p0"]) if parts.get("p0") else None
+    # 'In the reporting period' is the year after the one compared with, 'the year before' the one before it.
+    if later is None and earlier is not None and earlier.kind == "year" and parts.get("lead"):
+        later = _year(earlier.year + 1)
+    if earlier is None and later is not None and later.kind == "year":
+        earlier = _year(later.year - 1)
+    if earlier is None or later is None:
+        return Unread("period_not_told", detail)
+    periods = completed([earlier, later])
     if not measure:
         return Unread("measure_unclear", detail)
     if periods is None or periods[0].key == periods[1].key or any(period.estimate for period in periods):
@@ -153,7 +166,7 @@ def _plain(marked: Marked, found: re.Match[str]) -> str:
 
 
 def _direction(word: str | None) -> int:
-    return 0 if not word else 1 if re.fullmatch(_UP, word) else -1
+    return 0 if not word or word.startswith("变") else 1 if re.fullmatch(_UP, word) else -1
 
 
 def _shares(marked: Marked, found: re.Match[str]) -> Reading | Unread:

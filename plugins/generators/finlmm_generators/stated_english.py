@@ -29,7 +29,7 @@ _PS = rf"{_P}(?:\s*,\s*(?:{_PREP}\s+)?{_P})*,?\s+and\s+(?:{_PREP}\s+)?{_P}"
 _WAS = r"(?:was|were|is|are|totaled|totalled|amounted\s+to|came\s+to|stood\s+at|equaled|reached|of)"
 _M = rf"(?P<m>[^{PERIOD_MARKS}{NUMBER_MARKS};:()]{{3,120}}?(?:\([^(){PERIOD_MARKS}{NUMBER_MARKS}]{{1,12}}\))?)"
 _LINK = r"(?:,?\s+and|\s*,|,?\s+(?:as\s+)?compared\s+(?:to|with)|,?\s+versus|,?\s+vs\.?|,?\s+(?:up|down)\s+from|,?\s+from)\s+"
-_MOVED = r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|went\s+(?:up|down))"
+_MOVED = r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|climbed|advanced|slipped|(?:went|was|were)\s+(?:up|down))"
 _HOW = r"(?:\s+(?:slightly|significantly|substantially|modestly|sharply|further))?"
 _BY = rf"(?:\s+(?:by\s+)?{_N}(?:\s*,?\s+or\s+{_N}\s*,?)?)?"
 
@@ -75,10 +75,10 @@ _SHAPES: tuple[re.Pattern[str], ...] = tuple(
     )
 )
 _MOVEMENT = re.compile(
-    rf"\b(?P<word>increas\w*|decreas\w*|rose|fell|grew|declin\w*|dropp?\w*|improv\w*|expand\w*|contracted|up|down|growth|rise)\b(?P<by>(?:\s+(?:slightly|significantly|of|by|approximately|about)){{0,2}}\s+(?P<n>[{NUMBER_MARKS}])(?:\s*,?\s+or\s+(?P<or>[{NUMBER_MARKS}]))?)?",
+    rf"\b(?P<word>increas\w*|decreas\w*|rose|fell|grew|climbed|advanced|slipped|declin\w*|dropp?\w*|improv\w*|expand\w*|contracted|up|down|growth|rise)\b(?P<by>(?:\s+(?:slightly|significantly|of|by|approximately|about)){{0,2}}\s+(?P<n>[{NUMBER_MARKS}])(?:\s*,?\s+or\s+(?P<or>[{NUMBER_MARKS}]))?)?",
     re.IGNORECASE,
 )
-_DOWN = re.compile(r"decreas|fell|declin|drop|contract|down", re.IGNORECASE)
+_DOWN = re.compile(r"decreas|fell|declin|drop|contract|slipped|down", re.IGNORECASE)
 _LEAD = re.compile(
     r"\A(?:(?:however|additionally|in\s+addition|also|further(?:more)?|moreover|overall|similarly|specifically|meanwhile|as\s+a\s+result|consequently|finally|accordingly|"
     r"(?:during|for|in)\s+the\s+(?:year|period|quarter)(?:\s+under\s+review)?)\s*,\s*)",
@@ -193,7 +193,7 @@ def _movements(marked: Marked, used: set[str]) -> tuple[tuple[Number, ...], int]
         after = marked.text[found.end() : found.end() + 2]
         stated = [c for c in (found.group("n"), found.group("or")) if c and c not in used]
         verb = re.match(
-            r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|up|down)\Z",
+            r"(?:increased|decreased|rose|fell|grew|declined|dropped|improved|expanded|contracted|climbed|advanced|slipped|up|down)\Z",
             found.group("word"),
             re.IGNORECASE,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from finlmm_core.domain import Box, Document, Language, Rejected
@@ -17,6 +18,7 @@ _KINDS = ("paragraph", "list_item", "note", "caption")
 def find_statements(document: Document, language: Language) -> Iterator[Statement | Rejected]:
     """Yield what the prose states of one measure for several periods or groups; Rejected where in doubt."""
     heading = ""
+    year = _report_year(document)
     for page in document.pages:
         for block in page.blocks:
             text = block.text.strip(" •·▪■●◦-–")
@@ -31,12 +33,26 @@ def find_statements(document: Document, language: Language) -> Iterator[Statemen
                 text = re.sub(r"\s+", " ", text)
                 sentences = [sentence.strip(" •·▪■●◦-–") for sentence in _sentences(text)]
                 found = [
-                    (sentence, item)
-                    for sentence in sentences
-                    if (item := read_english(sentence, document.meta.year)) is not None
+                    (sentence, item) for sentence in sentences if (item := read_english(sentence, year)) is not None
                 ]
             for sentence, item in found:
                 yield _placed(item, sentence, text, heading, page.number, block.box)
+
+
+def _report_year(document: Document) -> int | None:
+    """Return the year of the report: as its meta says, or the one after what '(2021: £5,000)' compares with."""
+    if document.meta.year is not None:
+        return document.meta.year
+    compared = Counter(
+        int(year)
+        for page in document.pages
+        for block in page.blocks
+        for year in re.findall(r"[(（](20\d\d)\s?[:：]\s?[^\s)）]*\d", block.text)
+    )
+    if not compared:
+        return None
+    year, times = compared.most_common(1)[0]
+    return year + 1 if times >= 5 and times >= 0.8 * compared.total() else None
 
 
 def _placed(

@@ -243,7 +243,8 @@ class _Maker:
         step = Decimal(1).scaleb(-decimals) if unit else _grain(draft)
         values = [("mistake", evaluate_program(program, named)) for program in draft.mistakes]
         # A slip in one digit is the commonest mistake of those who compute by hand.
-        values += [("slip", value + factor * step) for factor in random.sample((10, -10, 20, -20, 9, -9), 2)]
+        slip = _slip(value, step)
+        values += [("slip", value + factor * slip) for factor in random.sample((1, -1, 2, -2), 2)]
         bounds = (Decimal(-400), Decimal(400)) if unit in ("percent", "percentage_points") else None
         if not draft.signed:
             bounds = (step, Decimal(100) if unit.startswith("percent") else Decimal(10) ** 30)
@@ -257,9 +258,8 @@ class _Maker:
     ) -> tuple[str, list[str], Decimal | None, str, int] | str:
         one, two = draft.values
         gap = abs(one.number.value - two.number.value)
-        step = _grain(draft)
-        wrong_gaps = [gap + 10 * step, gap - 10 * step, gap + 20 * step, gap - 3 * step, gap + 3 * step]
-        wrong_gap = random.choice([other for other in wrong_gaps if other > 0])
+        slip = _slip(gap, _grain(draft))
+        wrong_gap = random.choice([other for other in (gap + slip, gap + 2 * slip, gap - slip) if other > 0])
         if gap == 0:
             return "answer_is_zero"
         unit = "percentage_points" if one.number.unit == "percent" else None
@@ -341,3 +341,8 @@ def _grain(draft: StatedDraft) -> Decimal:
     while all(value.number.value % (grain * 10) == 0 for value in draft.values) and grain < 10**9:
         grain *= 10
     return grain if grain >= 1000 else Decimal(1).scaleb(-max(value.number.decimals for value in draft.values))
+
+
+def _slip(value: Decimal, step: Decimal) -> Decimal:
+    """Return what one digit carried wrongly changes: a digit before the last, of long numbers one near the front."""
+    return max(10 * step, Decimal(1).scaleb(value.adjusted() - 1) if value else step)
