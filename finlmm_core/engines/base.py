@@ -6,12 +6,9 @@ import errno
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from finlmm_core.errors import DocumentError, FinlmmError
-
-if TYPE_CHECKING:
-    from finlmm_core.config import EngineConfig
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -77,14 +74,3 @@ def failure_of(error: Exception) -> DocumentError:
         return DocumentError("memory_limit", "a piece of work asked for more memory than a document may use")
     trace = "".join(traceback.format_exception(error))
     return DocumentError("error", f"{type(error).__name__}: {error}\n{trace[-4000:]}")
-
-
-def make_engine(config: EngineConfig) -> Engine:
-    """Return the engine that a configuration names."""
-    from finlmm_core.engines.processes import ProcessEngine
-    from finlmm_core.engines.serial import SerialEngine
-
-    limits = Limits(config.document_seconds, config.document_memory_mb)
-    if config.name == "serial":
-        return SerialEngine(limits)
-    return ProcessEngine(limits, config.resolved_workers())

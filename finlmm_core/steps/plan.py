@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finlmm_core.config import RunConfig
+from finlmm_core.domain import Rejected
 from finlmm_core.errors import DocumentError, FinlmmError
 from finlmm_core.plugins.bases import Aligner, Generator, OcrEngine, Parser
 from finlmm_core.plugins.manager import Plugins
@@ -130,33 +131,33 @@ class DocumentWork:
 
     def __call__(self, task: SourceFile, tell: Callable[[str], None]) -> list[Done]:
         """Take one document through the steps."""
-        context = DocumentContext(self.run, self.reports, task)
-        done: list[Done] = []
-        input_key = self.first_key(context)
-        for step in self.steps:
-            if input_key is None:
-                self._forget(context, step)
-                continue
-            key = self.key(step, input_key)
-            store = context.store(step.name)
-            header = store.header(task.sha256)
-            seconds = 0.0
-            if header is None or header.key != key:
-                tell(step.name)
-                started = time.monotonic()
-                try:
-                    made = step.run(context)
-                except DocumentError as error:
-                    header = self.set_aside(context, step, key, error)
-                else:
-                    header = store.write(task.sha256, key, made.result, made.rejected, made.counts)
-                seconds = time.monotonic() - started
-            done.append(Done(step.name, header, seconds))
-            input_key = key if header.status == "done" else None
-        return done
+
+        def make(context: DocumentContext, step: DocumentStep, key: str) -> Done:
+            tell(step.name)
+            started = time.monotonic()
+            try:
+                made = step.run(context)
+            except DocumentError as error:
+                header = self.set_aside(context, step, key, error)
+            else:
+                store = context.store(step.name)
+                header = store.write(task.sha256, key, made.result, made.rejected, made.counts)
+            return Done(step.name, header, time.monotonic() - started)
+
+        return self._through(task, make)
 
     def failed(self, task: SourceFile, stage: str, failure: DocumentError) -> list[Done]:
         """Write down that a document's process was ended during a stage; return the steps that it has."""
+
+        def give_up(context: DocumentContext, step: DocumentStep, key: str) -> Done:
+            return Done(step.name, self.set_aside(context, step, key, failure), 0.0)
+
+        return self._through(task, give_up, again=stage)
+
+    def _through(
+        self, task: SourceFile, make: Callable[[DocumentContext, DocumentStep, str], Done], again: str = ""
+    ) -> list[Done]:
+        """Go through the steps, making those without a result of the right key, and the one to be made again."""
         context = DocumentContext(self.run, self.reports, task)
         done: list[Done] = []
         input_key = self.first_key(context)
@@ -166,16 +167,15 @@ class DocumentWork:
                 continue
             key = self.key(step, input_key)
             header = context.store(step.name).header(task.sha256)
-            if header is None or header.key != key or step.name == stage:
-                header = self.set_aside(context, step, key, failure)
-            done.append(Done(step.name, header, 0.0))
-            input_key = key if header.status == "done" else None
+            if header is None or header.key != key or step.name == again:
+                done.append(make(context, step, key))
+            else:
+                done.append(Done(step.name, header, 0.0))
+            input_key = key if done[-1].header.status == "done" else None
         return done
 
     def set_aside(self, context: DocumentContext, step: DocumentStep, key: str, error: DocumentError) -> Header:
         """Keep the reason why a document has no result in this step."""
-        from finlmm_core.domain import Rejected
-
         reason = Rejected(step=step.name, item_id=context.source.sha256, reason=error.reason, detail=error.detail)
         return context.store(step.name).write(context.source.sha256, key, "null", [reason], {}, "set_aside")
 

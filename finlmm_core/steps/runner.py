@@ -31,7 +31,7 @@ from finlmm_core.steps.plan import (
     make_document_steps,
 )
 from finlmm_core.steps.progress import Progress
-from finlmm_core.steps.report import run_report_step
+from finlmm_core.steps.report.step import run_report_step
 from finlmm_core.steps.samples import SAMPLES_VERSION, DocumentRecord, Provenance, build_samples
 from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
 from finlmm_core.store.atomic import write_atomic

@@ -9,7 +9,6 @@ from finlmm_core.steps.report.config import ReportConfig
 from finlmm_core.steps.report.html import Markup, joined, tag
 from finlmm_core.steps.report.model import ReportInput, ReportRecord, Section
 from finlmm_core.steps.report.page import write_report
-from finlmm_core.steps.report.step import run_report_step
 
 __all__ = [
     "Markup",
@@ -18,7 +17,6 @@ __all__ = [
     "ReportRecord",
     "Section",
     "joined",
-    "run_report_step",
     "tag",
     "write_report",
 ]
