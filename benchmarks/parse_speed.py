@@ -3,7 +3,10 @@
 ``parse.ratio`` is the CPU time of the ``pdfium`` parser (text, tables, charts, pictures, crops rendered, encoded and
 stored; no OCR) over that of pypdfium2 extracting text only, over all pages of all reports. Both are run in turns, one
 report each, so that a busy machine slows both; with ``--rounds`` above one the least time of each report counts.
-docling-parse (text only) and the ``pdfminer`` parser are printed beside it where they are installed.
+docling-parse (text only) and the ``pdfminer`` parser are printed beside it, over the reports of at most ``--pages``
+pages (they are slow), with the ratio to the text of the same reports.
+
+Crops go to one store for all reports, as in a run; it is removed when all times are taken.
 
     python benchmarks/parse_speed.py --reports DIR
 """
@@ -11,9 +14,8 @@ docling-parse (text only) and the ``pdfminer`` parser are printed beside it wher
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
-import shutil
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -49,18 +51,19 @@ def docling_text(pdf: Path) -> int:
     return sum(1 for _ in document.iterate_pages())
 
 
-def parser(name: str) -> Callable[[Path], int]:
-    """Return a function that parses a report into a store of its own and returns the number of pages."""
+def parser(name: str, store: Path) -> Callable[[Path], int]:
+    """Return a function that parses a report into a store and returns the number of pages."""
     plugin = cast(Parser, Plugins.load().create("parser", PluginRef(name=name)))
+    return lambda pdf: len(plugin.parse(pdf, ImageStore(store), None).pages)
 
-    def parse(pdf: Path) -> int:
-        folder = Path(tempfile.mkdtemp())
-        try:
-            return len(plugin.parse(pdf, ImageStore(folder), None).pages)
-        finally:
-            shutil.rmtree(folder)
 
-    return parse
+def docling_missing() -> str:
+    """Return why docling-parse cannot be used, "" where it can."""
+    try:
+        from docling_parse.pdf_parser import DoclingPdfParser  # noqa: F401
+    except ImportError as error:
+        return str(error)
+    return ""
 
 
 def main() -> None:
@@ -68,41 +71,53 @@ def main() -> None:
     arguments.add_argument("--reports", type=Path, required=True)
     arguments.add_argument("--rounds", type=int, default=1)
     arguments.add_argument("--only", nargs="*", choices=["pdfminer", "docling"], help="what is printed beside it")
+    arguments.add_argument("--pages", type=int, default=100, help="longer reports are not read by what is beside it")
     chosen = arguments.parse_args()
     beside = ["pdfminer", "docling"] if chosen.only is None else chosen.only
-    ways: dict[str, Callable[[Path], int]] = {"text": text_only, "pdfium": parser("pdfium")}
-    if "docling" in beside and importlib.util.find_spec("docling_parse"):
-        ways["docling"] = docling_text
-    if "pdfminer" in beside and "pdfminer" in Plugins.load().names("parser"):
-        ways["pdfminer"] = parser("pdfminer")
-    reports = sorted(chosen.reports.glob("*.pdf"))
-    for way in ways.values():  # imports and first calls are not what is measured
+    if "docling" in beside and (missing := docling_missing()):
+        print(f"docling-parse is left out: {missing}", file=sys.stderr)
+        beside.remove("docling")
+    with tempfile.TemporaryDirectory() as folder:
+        measure(sorted(chosen.reports.glob("*.pdf")), beside, chosen.rounds, chosen.pages, Path(folder))
+
+
+def measure(reports: list[Path], beside: list[str], rounds: int, most_pages: int, folder: Path) -> None:
+    """Time all ways and print the measurements; crops go below the folder, one store a round and parser."""
+
+    def ways(store: Path) -> dict[str, Callable[[Path], int]]:
+        found: dict[str, Callable[[Path], int]] = {"text": text_only, "pdfium": parser("pdfium", store / "pdfium")}
+        if "docling" in beside:
+            found["docling"] = docling_text
+        if "pdfminer" in beside:
+            found["pdfminer"] = parser("pdfminer", store / "pdfminer")
+        return found
+
+    for way in ways(folder / "first").values():  # imports and first calls are not what is measured
         way(min(reports, key=lambda path: path.stat().st_size))
     seconds: dict[str, dict[Path, float]] = defaultdict(dict)
     pages: dict[Path, int] = {}
-    for report in reports:
-        for round_number in range(chosen.rounds):
-            for name, way in ways.items():
-                if round_number and name not in ("text", "pdfium"):
+    for round_number in range(rounds):
+        for report in reports:
+            for name, way in ways(folder / str(round_number)).items():
+                if name not in ("text", "pdfium") and (round_number or pages[report] > most_pages):
                     continue
                 start = time.process_time()
                 try:
                     count = way(report)
                 except DocumentError as error:
-                    print(f"# {report.name}: {name}: {error}")
+                    print(f"{report.name}: {name}: {error}", file=sys.stderr)
                     continue
                 spent = time.process_time() - start
                 pages[report] = max(pages.get(report, 0), count)
                 seconds[name][report] = min(spent, seconds[name].get(report, spent))
-    total = sum(pages.values())
-    spent = {name: sum(by_report.values()) for name, by_report in seconds.items()}
-    line("parse.ratio", spent["pdfium"] / spent["text"], "ratio", total)
     labels = {"text": "pypdfium2, text only", "pdfium": "pdfium parser", "docling": "docling-parse, text only"}
-    for name, value in spent.items():
-        line(f"parse.milliseconds_a_page.{name}", 1000 * value / total, "ms CPU", total, labels.get(name, name))
-    for name in spent:
-        if name not in ("text", "pdfium"):
-            line(f"parse.ratio.{name}", spent[name] / spent["text"], "ratio", total)
+    for name, by_report in seconds.items():
+        total = sum(pages[report] for report in by_report)
+        spent = sum(by_report.values())
+        text = sum(seconds["text"][report] for report in by_report)
+        if name != "text":
+            line("parse.ratio" if name == "pdfium" else f"parse.ratio.{name}", spent / text, "ratio", total)
+        line(f"parse.milliseconds_a_page.{name}", 1000 * spent / total, "ms CPU", total, labels.get(name, name))
 
 
 def line(what: str, value: float, unit: str, n: int, note: str = "") -> None:

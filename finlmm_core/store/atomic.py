@@ -7,23 +7,36 @@ import secrets
 from pathlib import Path
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, flush: bool = True) -> None:
     """Write a file under a temporary name in its own folder and rename it: readers see all of it, or nothing.
 
-    The data is flushed to disk before the rename, so that a machine that loses power does not keep an empty file
-    under the final name. Folders are made as needed.
+    Folders are made as needed.
+
+    Args:
+        path: the file.
+        data: all that it will hold.
+        flush: wait until the data is on disk before the rename, so that a machine that loses power does not keep an
+            empty file under the final name. Only files whose readers can tell a torn one do without.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            _write(temporary, data, flush)
+        except FileNotFoundError:  # asked for only now: most files go to folders that exist
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(temporary, data, flush)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _write(path: Path, data: bytes, flush: bool) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        if flush:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 TEMPORARY_PREFIX = ".writing-"

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class ImageStore:
     """Content-addressed images below one folder: ``ab/<sha256>.<ext>``.
 
-    Storing the same pixels twice writes once. Several processes may write at the same time.
+    Storing the same pixels twice writes once. Several processes may write at the same time, and one that is killed
+    leaves whole files only. Images are not flushed to disk one by one: one that a power failure tore is told by its
+    length when it is stored again, and by its hash when it is read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -42,8 +44,12 @@ class ImageStore:
         """Store an image that is encoded already."""
         ref = ImageRef(sha256=hashlib.sha256(data).hexdigest(), width=width, height=height, format=format)
         path = self.path(ref)
-        if not path.exists():
-            write_atomic(path, data)
+        try:
+            whole = path.stat().st_size == len(data)
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            write_atomic(path, data, flush=False)
         return ref
 
     def path(self, ref: ImageRef) -> Path:
@@ -51,15 +57,21 @@ class ImageStore:
         return self.root / ref.sha256[:2] / f"{ref.sha256}.{ref.format}"
 
     def read_bytes(self, ref: ImageRef) -> bytes:
-        """Return the encoded file; FinlmmError where it is missing."""
+        """Return the encoded file; FinlmmError where it is missing or is not what was stored."""
         path = self.path(ref)
         try:
-            return path.read_bytes()
+            data = path.read_bytes()
         except FileNotFoundError:
             raise FinlmmError(
                 f"The image {ref.sha256[:12]}... is not in the store {self.root}.",
                 hint="Images belong to the run that parsed the reports: copy the run folder whole, or parse again.",
             ) from None
+        if hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise FinlmmError(
+                f"The image {ref.sha256[:12]}... in the store {self.root} is damaged.",
+                hint="A power failure or a copy may have torn it: parse the reports again into a new run folder.",
+            )
+        return data
 
     def open(self, ref: ImageRef) -> Image:
         """Return the image, decoded, in mode RGB."""

@@ -1,14 +1,18 @@
 """Words, shapes and rasters of a page, and rendered regions, through pdfium.
 
 Built for speed: the text of a page comes in one call, boxes are asked for the first and the last character of each
-word only, text objects are skipped by their type, and the handles travel as plain addresses.
+word only, loops over words run in C (``map`` over prepared arguments), and the handles travel as plain addresses.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import re
+from collections import deque
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -25,9 +29,9 @@ from finlmm_parsers.pdfium_paint import read_paint
 from finlmm_parsers.primitives import PagePrimitives, Word
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
-_WORD = re.compile(r"\S+")
 #: pdfium writes U+0002 or U+FFFE for a hyphen at the end of a line, with the next line's word right after it, and
 #: other control characters for glyphs that it cannot name.
 _ODD = re.compile("[\x00-\x08\x0e-\x1b\ufffe\uffff\u200b]")
@@ -53,6 +57,7 @@ class PdfiumFile:
         self._page_number = 0
         self._floats = (ctypes.c_float * 8)()
         self._float_at = ctypes.addressof(self._floats)
+        self._room = pdfium.BoxRoom()
 
     def __len__(self) -> int:
         return len(self._document)
@@ -96,11 +101,8 @@ class PdfiumFile:
         handle = self._enter_page(number)
         width, height = self.size(number)
         to_shown = self._to_shown(handle)
-        words = self._words(handle, to_shown)
-        if any(word[1] < 0 or word[2] < 0 or word[3] > width or word[4] > height for word in words):
-            # Printer's marks and hidden text beyond the crop box are not part of the page as shown.
-            words = [word for word in words if _middle_is_within(word, width, height)]
-        shapes, rasters = read_paint(self._lib, handle, to_shown)
+        words, owners = self._words(handle, to_shown, width, height)
+        shapes, rasters = read_paint(self._lib, handle, to_shown, owners)
         return PagePrimitives(number, width, height, words, shapes, rasters, "layer" if words else "none")
 
     def _to_shown(self, handle: int) -> Affine:
@@ -118,13 +120,14 @@ class PdfiumFile:
 
     # ------------------------------------------------------------------------------------------------- text
 
-    def _words(self, handle: int, to_shown: Affine) -> list[Word]:
+    def _words(self, handle: int, to_shown: Affine, width: float, height: float) -> tuple[list[Word], set[int]]:
+        """Return the words of a page and the handles of text objects that they begin in."""
         lib = self._lib
         text_page = lib.FPDFText_LoadPage(handle)
         if not text_page:
-            return []
+            return [], set()
         try:
-            return self._words_of(text_page, to_shown)
+            return self._words_of(text_page, to_shown, width, height)
         finally:
             lib.FPDFText_ClosePage(text_page)
 
@@ -142,68 +145,73 @@ class PdfiumFile:
         codes = (lib.FPDFText_GetUnicode(text_page, index) for index in range(count))
         return "".join(chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else " " for code in codes)
 
-    def _words_of(self, text_page: int, to_shown: Affine) -> list[Word]:
+    def _words_of(self, text_page: int, to_shown: Affine, width: float, height: float) -> tuple[list[Word], set[int]]:
         text = self._text(text_page)
-        pattern = _ODD_WORD if _ODD.search(text) else _WORD
-        matches = list(pattern.finditer(text))
-        if not matches:
-            return []
-        return self._words_at(text_page, text, [match.span() for match in matches], to_shown)
-
-    def _words_at(
-        self, text_page: int, text: str, spans: list[tuple[int, int]], to_shown: Affine, parted: bool = False
-    ) -> list[Word]:
-        lib = self._lib
-        # The boxes of the first and the last character of each word, one after the other: left, top, right, bottom.
-        buffer = (ctypes.c_float * (8 * len(spans)))()
-        at = ctypes.addressof(buffer)
-        get_box = lib.FPDFText_GetLooseCharBox
-        for start, end in spans:
-            get_box(text_page, start, at)
-            get_box(text_page, end - 1, at + 16)
-            at += 32
-        corners = np.frombuffer(memoryview(buffer).cast("B"), dtype=np.float32).astype(np.float64).reshape(-1, 8)
-        x0, y0, x1, y1 = to_shown.bounds_of_all(
-            np.minimum(corners[:, 0], corners[:, 4]),
-            np.minimum(corners[:, 3], corners[:, 7]),
-            np.maximum(corners[:, 2], corners[:, 6]),
-            np.maximum(corners[:, 1], corners[:, 5]),
-        )
-        # Size, weight and direction are asked for once for each font and height of its character box: many files have
-        # a text object for every word, so that asking for each object would cost as much as all boxes.
-        get_object, get_font = lib.FPDFText_GetTextObject, lib.FPDFTextObj_GetFont
-        heights = np.rint(20.0 * (corners[:, 1] - corners[:, 3])).astype(np.int64).tolist()
-        styles: dict[tuple[int, int], tuple[float, bool, bool]] = {}
-        shown_as = []
-        last_owner = font = 0
-        for (start, _), height in zip(spans, heights, strict=True):
-            owner = get_object(text_page, start) or 0
-            if owner != last_owner:
-                font = (get_font(owner) or 0) if owner else 0
-                last_owner = owner
-            style = styles.get((font, height))
-            if style is None:
-                style = styles[font, height] = self._style(text_page, start, font, to_shown)
-            shown_as.append(style)
-        sizes, bolds, uprights = zip(*shown_as, strict=True)
-        # pdfium runs a text of one character on after the text above it: values in a stacked bar, ticks of an axis
-        letters = np.maximum(np.array(sizes), 0.05 * np.array(heights))
-        tall = np.flatnonzero((y1 - y0 > 1.6 * letters) & np.array(uprights))
-        if len(tall) and not parted:
-            return self._words_at(
-                text_page, text, self._parted(text_page, spans, tall.tolist(), to_shown), to_shown, True
-            )
-        texts = [text[start:end] for start, end in spans]
-        texts = [text[:-1] + "-" if text[-1] in "\x02\ufffe" else text for text in texts]
+        starts, ends = _spans(text)
+        if not starts:
+            return [], set()
+        for parted in (False, True):
+            count = len(starts)
+            corners, x0, y0, x1, y1 = self._corners(text_page, starts, ends, to_shown)
+            heights = np.rint(20.0 * (corners[:count, 1] - corners[:count, 3]))
+            styles, owners = self._styles(text_page, starts, heights, to_shown)
+            sizes, bolds, uprights = zip(*styles, strict=True)
+            # pdfium runs a text of one character on after the text above it: values in a stacked bar, ticks of an axis
+            letters = np.maximum(np.array(sizes), 0.05 * heights)
+            tall = np.flatnonzero((y1 - y0 > 1.6 * letters) & np.array(uprights))
+            if parted or not len(tall):
+                break
+            starts, ends = self._parted(text_page, starts, ends, set(tall.tolist()), to_shown)
+        texts = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+        if _ODD.search(text):
+            texts = [text[:-1] + "-" if text[-1] in "\x02\ufffe" else text for text in texts]
         rows = zip(texts, x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), sizes, bolds, uprights, strict=True)
-        return list(map(Word._make, rows))
+        words = list(map(_new_word, rows))
+        if x0.min() < 0 or y0.min() < 0 or x1.max() > width or y1.max() > height:
+            # Printer's marks and hidden text beyond the crop box are not part of the page as shown.
+            words = [word for word in words if _middle_is_within(word, width, height)]
+        return words, owners
+
+    def _corners(
+        self, text_page: int, starts: list[int], ends: list[int], to_shown: Affine
+    ) -> tuple[NDArray[np.float64], ...]:
+        """Return the boxes (left, top, right, bottom) of the first characters of words, then of the last ones; and
+        the words' bounds as shown, in four arrays."""
+        count = len(starts)
+        room = self._room
+        room.clear(2 * count)
+        indices = starts + [end - 1 for end in ends]
+        page = pdfium.pointer(text_page)
+        deque(map(self._lib.bare.FPDFText_GetLooseCharBox, repeat(page), indices, room.places), maxlen=0)
+        corners = room.boxes(2 * count)
+        first, last = corners[:count], corners[count:]
+        low, high = np.minimum(first, last), np.maximum(first, last)
+        return corners, *to_shown.bounds_of_all(low[:, 0], low[:, 3], high[:, 2], high[:, 1])
+
+    def _styles(
+        self, text_page: int, starts: list[int], heights: NDArray[np.float64], to_shown: Affine
+    ) -> tuple[list[tuple[float, bool, bool]], set[int]]:
+        """Return font size, boldness and direction of each word, and the text objects that words begin in.
+
+        They are asked for once for each font and height of its character box: many files have a text object for every
+        word, so that asking for each object would cost as much as all boxes.
+        """
+        lib = self._lib
+        owners = list(map(lib.bare.FPDFText_GetTextObject, repeat(pdfium.pointer(text_page)), starts))
+        distinct = set(owners)
+        fonts = {owner: (lib.FPDFTextObj_GetFont(owner) or 0) if owner else 0 for owner in distinct}
+        keys = list(zip(map(fonts.__getitem__, owners), heights.tolist(), strict=True))
+        first = dict(zip(reversed(keys), reversed(starts), strict=True))  # of each key the first word's start
+        styles = {key: self._style(text_page, start, key[0], to_shown) for key, start in first.items()}
+        return list(map(styles.__getitem__, keys)), distinct
 
     def _parted(
-        self, text_page: int, spans: list[tuple[int, int]], tall: list[int], to_shown: Affine
-    ) -> list[tuple[int, int]]:
-        """Cut spans where a character stands wholly above or below the one before it."""
-        result, at = [], self._float_at
-        for index, (start, end) in enumerate(spans):
+        self, text_page: int, starts: list[int], ends: list[int], tall: set[int], to_shown: Affine
+    ) -> tuple[list[int], list[int]]:
+        """Cut words where a character stands wholly above or below the one before it."""
+        result: list[tuple[int, int]] = []
+        at = self._float_at
+        for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
             if index not in tall:
                 result.append((start, end))
                 continue
@@ -217,7 +225,7 @@ class PdfiumFile:
                     start = place
                 top, bottom = y0, y1
             result.append((start, end))
-        return result
+        return [start for start, _ in result], [end for _, end in result]
 
     def _style(self, text_page: int, index: int, font: int, to_shown: Affine) -> tuple[float, bool, bool]:
         """Return font size as shown, boldness, and whether the writing runs left to right, of one character."""
@@ -281,6 +289,30 @@ class PdfiumFile:
         finally:
             lib.FPDFBitmap_Destroy(bitmap)
         return drawing
+
+
+#: Words from tuples, without the length check of ``Word._make``, which is written in Python.
+_new_word = partial(tuple.__new__, Word)
+
+
+@functools.cache
+def _white_space() -> NDArray[np.bool_]:
+    """Tell for each character of the basic plane whether it is white space."""
+    return np.array([chr(code).isspace() for code in range(0x10000)])
+
+
+def _spans(text: str) -> tuple[list[int], list[int]]:
+    """Return where the words of a page's text begin and end."""
+    if not text:
+        return [], []
+    if _ODD.search(text):
+        spans = [match.span() for match in _ODD_WORD.finditer(text)]
+        return [start for start, _ in spans], [end for _, end in spans]
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    white = np.ones(len(codes) + 2, np.int8)
+    white[1:-1] = _white_space()[np.minimum(codes, 0xFFFF)]
+    edges = np.flatnonzero(white[1:] != white[:-1])
+    return edges[0::2].tolist(), edges[1::2].tolist()
 
 
 def _middle_is_within(word: Word, width: float, height: float) -> bool:

@@ -1,7 +1,9 @@
 """The few pdfium functions that are called thousands of times a page, bound without type checks.
 
 pypdfium2's own bindings check pointer types at every call; here handles and buffers travel as plain addresses, which
-halves the time of a call. Only this module and ``extract_pdfium.py`` know pdfium's C interface.
+halves the time of a call. Loops over words and painted objects go further: they call the functions of
+``PdfiumLibrary.bare``, which convert nothing, with arguments prepared once by ``pointer``; that halves it again. Only
+this module, ``extract_pdfium.py`` and ``pdfium_paint.py`` know pdfium's C interface.
 """
 
 from __future__ import annotations
@@ -9,7 +11,12 @@ from __future__ import annotations
 import ctypes
 import functools
 from ctypes import c_double, c_float, c_int, c_uint, c_ulong, c_void_p
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # name -> (result type, argument types); handles, structures and buffers are void pointers.
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -68,21 +75,60 @@ BITMAP_GREY, BITMAP_BGR = 1, 2
 RENDER_AS_RGB = 0x10
 
 
-class PdfiumLibrary:
-    """The bound functions as attributes under pdfium's own names: ``library().FPDF_LoadPage(document, index)``."""
+#: Makes the argument of a ``bare`` function from an address.
+pointer = c_void_p.from_param
+
+
+class _Functions:
+    """Bound functions as attributes under pdfium's own names."""
+
+    def __getattr__(self, name: str) -> Any:  # for type checkers; the functions are set by PdfiumLibrary
+        raise AttributeError(name)
+
+
+class PdfiumLibrary(_Functions):
+    """The bound functions as attributes under pdfium's own names: ``library().FPDF_LoadPage(document, index)``.
+
+    ``bare`` has them once more without argument types. There every handle and buffer must come from ``pointer`` (or
+    ``ctypes.byref``): a plain address would be cut to 32 bits.
+    """
 
     def __init__(self) -> None:
         import pypdfium2  # initialises pdfium once a process
         import pypdfium2.raw as raw
 
         self.helpers = pypdfium2
+        self.bare = _Functions()
         for name, (result, arguments) in _SIGNATURES.items():
             address = ctypes.cast(getattr(raw, name), c_void_p).value or 0
             # PYFUNCTYPE keeps the interpreter lock: pdfium is not thread-safe, and each call is then cheaper.
             setattr(self, name, ctypes.PYFUNCTYPE(result, *arguments)(address))
+            setattr(self.bare, name, ctypes.PYFUNCTYPE(result)(address))
 
-    def __getattr__(self, name: str) -> Any:  # for type checkers; the functions are set above
-        raise AttributeError(name)
+
+class BoxRoom:
+    """Memory for boxes of four floats that pdfium writes, with each box's prepared argument; it grows as needed."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.places: list[Any] = []
+
+    def clear(self, count: int) -> None:
+        """Make room for so many boxes and set them to zero."""
+        if count > self._count:
+            self._count = max(count, 2 * self._count, 2048)
+            self._floats = (c_float * (4 * self._count))()
+            self.places = [ctypes.byref(self._floats, 16 * index) for index in range(self._count)]
+        else:
+            ctypes.memset(self._floats, 0, 16 * count)
+
+    def boxes(self, count: int) -> NDArray[np.float64]:
+        """Return a copy of the first boxes as rows of four numbers."""
+        return (
+            np.frombuffer(memoryview(self._floats).cast("B"), np.float32, 4 * count)
+            .astype(np.float64)
+            .reshape(count, 4)
+        )
 
 
 @functools.cache

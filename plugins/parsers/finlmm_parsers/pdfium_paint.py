@@ -1,14 +1,17 @@
 """What is painted on a page beside text, through pdfium: paths as shapes, pictures as rasters.
 
 Text objects are skipped by their type. A rule or tick costs five calls; only thicker paths are asked for curves, and
-only long ones for their clip.
+only long ones for their clip. All calls are bare ones (see ``pdfium_library``): handles are passed as ``pointer`` made
+them, once an object.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from itertools import repeat
+from typing import Any
 
 from finlmm_parsers import pdfium_library as pdfium
 from finlmm_parsers.affine import Affine
@@ -33,19 +36,22 @@ _CLIP_SEGMENTS = 64
 _Bounds = tuple[float, float, float, float]
 
 
-def read_paint(lib: pdfium.PdfiumLibrary, page: int, to_shown: Affine) -> tuple[list[Shape], list[Raster]]:
+def read_paint(
+    lib: pdfium.PdfiumLibrary, page: int, to_shown: Affine, known_text: Container[int] = ()
+) -> tuple[list[Shape], list[Raster]]:
     """Return the shapes and rasters of a page in painting order, those inside form objects included.
 
     Args:
         lib: the bound library.
         page: handle of the loaded page.
         to_shown: from the page's own space (origin bottom left) to the page as shown.
+        known_text: handles of objects that are known to be text, so that they need not be asked.
     """
     reader = _PaintReader(lib)
-    get, kind_of = lib.FPDFPage_GetObject, lib.FPDFPageObj_GetType
-    for index in range(lib.FPDFPage_CountObjects(page)):
-        painted = get(page, index)
-        kind = kind_of(painted)
+    count = lib.FPDFPage_CountObjects(page)
+    everything = map(lib.bare.FPDFPage_GetObject, repeat(pdfium.pointer(page)), range(count))
+    objects = [painted for painted in everything if painted not in known_text]
+    for kind, painted in zip(map(lib.FPDFPageObj_GetType, objects), objects, strict=True):
         if kind == pdfium.TEXT:
             continue
         if kind == pdfium.FORM:
@@ -61,21 +67,21 @@ def read_paint(lib: pdfium.PdfiumLibrary, page: int, to_shown: Affine) -> tuple[
 class _PaintReader:
     def __init__(self, lib: pdfium.PdfiumLibrary) -> None:
         self.lib = lib
+        self.bare = lib.bare
         self.shapes: list[Shape] = []
         self.rasters: list[Raster] = []
         self.seen = 0
         self._floats = (ctypes.c_float * 8)()
-        self._float_at = ctypes.addressof(self._floats)
+        self._float_at = [ctypes.byref(self._floats, 4 * index) for index in range(4)]
         self._ints = (ctypes.c_uint * 8)()
-        self._int_at = ctypes.addressof(self._ints)
+        self._int_at = [ctypes.byref(self._ints, 4 * index) for index in range(4)]
 
     def inside(self, form: int, to_shown: Affine, depth: int) -> Iterator[tuple[int, int, Affine]]:
         """Yield type, handle and transform of the objects in a form, text left out."""
         lib = self.lib
         if depth > _DEEPEST_FORM:
             return
-        if lib.FPDFPageObj_GetMatrix(form, self._float_at):
-            to_shown = to_shown.after(Affine(*self._floats[0:6]))
+        to_shown = self._placed(pdfium.pointer(form), to_shown)
         for index in range(lib.FPDFFormObj_CountObjects(form)):
             painted = lib.FPDFFormObj_GetObject(form, index)
             kind = lib.FPDFPageObj_GetType(painted)
@@ -84,13 +90,19 @@ class _PaintReader:
             elif kind != pdfium.TEXT:
                 yield kind, painted, to_shown
 
-    def add(self, kind: int, painted: int, matrix: Affine) -> None:
+    def _placed(self, painted: Any, matrix: Affine) -> Affine:
+        """Return the transform from an object's own space, given that from the space it is painted in."""
+        if self.bare.FPDFPageObj_GetMatrix(painted, self._float_at[0]):
+            return matrix.after(Affine(*self._floats[0:6]))
+        return matrix
+
+    def add(self, kind: int, handle: int, matrix: Affine) -> None:
         """Read one object into ``shapes`` or ``rasters``."""
         self.seen += 1
         if self.seen > _MOST_OBJECTS:
             return
-        at = self._float_at
-        if not self.lib.FPDFPageObj_GetBounds(painted, at, at + 4, at + 8, at + 12):
+        painted = pdfium.pointer(handle)
+        if not self.bare.FPDFPageObj_GetBounds(painted, *self._float_at):
             return
         left, bottom, right, top = self._floats[0:4]
         a, b, c, d, e, f = matrix
@@ -101,33 +113,33 @@ class _PaintReader:
         if kind == pdfium.PATH:
             self._add_path(painted, matrix, bounds)
         elif kind == pdfium.IMAGE:
-            self._add_raster(painted, matrix, bounds)
+            self._add_raster(handle, painted, matrix, bounds)
         elif kind == pdfium.SHADING:  # a smooth fill whose colours pdfium does not tell
             self.shapes.append(Shape(*bounds, 4, False, 0x808080, None, 0.0))
 
     # ---------------------------------------------------------------------------------------------------- paths
 
-    def _add_path(self, painted: int, matrix: Affine, bounds: _Bounds) -> None:
-        lib, ints, at = self.lib, self._ints, self._int_at
-        lib.FPDFPath_GetDrawMode(painted, at, at + 4)
+    def _add_path(self, painted: Any, matrix: Affine, bounds: _Bounds) -> None:
+        bare, ints, at = self.bare, self._ints, self._int_at
+        bare.FPDFPath_GetDrawMode(painted, at[0], at[1])
         filled, stroked = ints[0:2]
         fill = stroke = None
         line_width = 0.0
         if filled:
-            lib.FPDFPageObj_GetFillColor(painted, at, at + 4, at + 8, at + 12)
+            bare.FPDFPageObj_GetFillColor(painted, *at)
             red, green, blue, alpha = ints[0:4]
             if alpha:
                 fill = red << 16 | green << 8 | blue
         if stroked:
-            lib.FPDFPageObj_GetStrokeColor(painted, at, at + 4, at + 8, at + 12)
+            bare.FPDFPageObj_GetStrokeColor(painted, *at)
             red, green, blue, alpha = ints[0:4]
             if alpha:
                 stroke = red << 16 | green << 8 | blue
-            lib.FPDFPageObj_GetStrokeWidth(painted, self._float_at)
+            bare.FPDFPageObj_GetStrokeWidth(painted, self._float_at[0])
             line_width = self._floats[0] * matrix.scale
         if fill is None and stroke is None:
             return
-        segments = lib.FPDFPath_CountSegments(painted)
+        segments = bare.FPDFPath_CountSegments(painted)
         x0, y0, x1, y1 = bounds
         if x1 - x0 <= _THIN or y1 - y0 <= _THIN:  # a rule or a tick
             self.shapes.append(Shape(x0, y0, x1, y1, segments, False, fill, stroke, line_width))
@@ -136,7 +148,8 @@ class _PaintReader:
         if segments != 5 or fill is None:
             curved, diagonal = self._course(painted, min(segments, _SEGMENTS_LOOKED_AT), fill is None)
         else:  # a rectangle, or the wedge of a pie: a straight line and a curve, to which this segment always belongs
-            curved = lib.FPDFPathSegment_GetType(lib.FPDFPath_GetPathSegment(painted, 2)) == pdfium.BEZIER_TO
+            segment = bare.FPDFPath_GetPathSegment(painted, 2)
+            curved = self.lib.FPDFPathSegment_GetType(segment) == pdfium.BEZIER_TO
         if stroke is not None and (diagonal or curved) and 3 <= segments <= _POINTS_READ:
             bounds = self._bounds_of_points(painted, matrix, segments, line_width / 2, bounds)
         if x1 - x0 > _LARGE or y1 - y0 > _LARGE:
@@ -150,37 +163,37 @@ class _PaintReader:
         else:
             self.shapes.append(shape)
 
-    def _course(self, painted: int, count: int, unfilled: bool) -> tuple[bool, bool]:
+    def _course(self, painted: Any, count: int, unfilled: bool) -> tuple[bool, bool]:
         """Tell whether a path has a curve, and whether an unfilled one has a slanted straight line."""
-        lib, at = self.lib, self._float_at
-        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
+        bare, (at_x, at_y, _, _) = self.bare, self._float_at
+        get, kind_of = bare.FPDFPath_GetPathSegment, bare.FPDFPathSegment_GetType
+        point_of = bare.FPDFPathSegment_GetPoint
         slanted = False
         x = y = 0.0
         for index in range(count):
-            segment = get(painted, index)
+            segment = pdfium.pointer(get(painted, index))
             kind = kind_of(segment)
             if kind == pdfium.BEZIER_TO:
                 return True, slanted
             if unfilled and not slanted:
-                point_of(segment, at, at + 4)
+                point_of(segment, at_x, at_y)
                 last_x, last_y, x, y = x, y, self._floats[0], self._floats[1]
                 slanted = index > 0 and kind == pdfium.LINE_TO and abs(x - last_x) > 0.5 and abs(y - last_y) > 0.5
         return False, slanted
 
-    def _bounds_of_points(self, painted: int, matrix: Affine, count: int, half: float, bounds: _Bounds) -> _Bounds:
+    def _bounds_of_points(self, painted: Any, matrix: Affine, count: int, half: float, bounds: _Bounds) -> _Bounds:
         """Return the bounds of a path's points and half its line width.
 
         pdfium's own bounds allow for mitred corners, many line widths far out where a series turns sharply.
         """
-        lib, at = self.lib, self._float_at
-        get, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetPoint
+        bare, (at_x, at_y, _, _) = self.bare, self._float_at
+        get, point_of = bare.FPDFPath_GetPathSegment, bare.FPDFPathSegment_GetPoint
         xs, ys = [], []
         for index in range(count):
-            point_of(get(painted, index), at, at + 4)
+            point_of(pdfium.pointer(get(painted, index)), at_x, at_y)
             xs.append(self._floats[0])
             ys.append(self._floats[1])
-        if lib.FPDFPageObj_GetMatrix(painted, at):
-            matrix = matrix.after(Affine(*self._floats[0:6]))
+        matrix = self._placed(painted, matrix)
         x0, y0, x1, y1 = matrix.bounds(min(xs), min(ys), max(xs), max(ys))
         return (
             max(bounds[0], x0 - half),
@@ -189,16 +202,17 @@ class _PaintReader:
             min(bounds[3], y1 + half),
         )
 
-    def _pieces(self, painted: int, matrix: Affine, shape: Shape) -> list[Shape]:
+    def _pieces(self, painted: Any, matrix: Affine, shape: Shape) -> list[Shape]:
         """Return the rectangles of a filled path that is made of nothing else, [] for other paths.
 
         Office programs paint all bars of a series, and some all shaded cells of a column, as one path.
         """
-        lib, at = self.lib, self._float_at
-        get, kind_of, point_of = lib.FPDFPath_GetPathSegment, lib.FPDFPathSegment_GetType, lib.FPDFPathSegment_GetPoint
+        bare, (at_x, at_y, _, _) = self.bare, self._float_at
+        get, kind_of = bare.FPDFPath_GetPathSegment, bare.FPDFPathSegment_GetType
+        point_of = bare.FPDFPathSegment_GetPoint
         outlines: list[list[tuple[float, float]]] = []
         for index in range(shape.segments):
-            segment = get(painted, index)
+            segment = pdfium.pointer(get(painted, index))
             kind = kind_of(segment)
             if kind == pdfium.BEZIER_TO:
                 return []
@@ -208,12 +222,11 @@ class _PaintReader:
                 outlines.append([])
             elif not outlines:
                 return []
-            point_of(segment, at, at + 4)
+            point_of(segment, at_x, at_y)
             outlines[-1].append((self._floats[0], self._floats[1]))
         if len(outlines) < 2 or not _is_rectangle(outlines[-1]):
             return []
-        if lib.FPDFPageObj_GetMatrix(painted, at):
-            matrix = matrix.after(Affine(*self._floats[0:6]))
+        matrix = self._placed(painted, matrix)
         pieces = []
         for outline in outlines:
             xs, ys = [point[0] for point in outline], [point[1] for point in outline]
@@ -223,18 +236,20 @@ class _PaintReader:
                 pieces.append(Shape(x0, y0, x1, y1, 5, False, shape.fill, shape.stroke, shape.line_width))
         return pieces
 
-    def _clipped(self, painted: int, matrix: Affine, bounds: _Bounds) -> _Bounds | None:
+    def _clipped(self, painted: Any, matrix: Affine, bounds: _Bounds) -> _Bounds | None:
         """Return the part of the bounds that the bounds of its clip paths leave; None where nothing is left."""
-        lib, at = self.lib, self._float_at
-        clip = lib.FPDFPageObj_GetClipPath(painted)
-        if not clip:
+        bare, (at_x, at_y, _, _) = self.bare, self._float_at
+        found = bare.FPDFPageObj_GetClipPath(painted)
+        if not found:
             return bounds
+        clip = pdfium.pointer(found)
         x0, y0, x1, y1 = bounds
-        for path in range(max(0, lib.FPDFClipPath_CountPaths(clip))):
+        for path in range(max(0, bare.FPDFClipPath_CountPaths(clip))):
             xs, ys = [], []
-            count = lib.FPDFClipPath_CountPathSegments(clip, path)
+            count = bare.FPDFClipPath_CountPathSegments(clip, path)
             for index in range(count if count <= _CLIP_SEGMENTS else 0):
-                lib.FPDFPathSegment_GetPoint(lib.FPDFClipPath_GetPathSegment(clip, path, index), at, at + 4)
+                segment = pdfium.pointer(bare.FPDFClipPath_GetPathSegment(clip, path, index))
+                bare.FPDFPathSegment_GetPoint(segment, at_x, at_y)
                 xs.append(self._floats[0])
                 ys.append(self._floats[1])
             if len(xs) < 3:
@@ -245,17 +260,17 @@ class _PaintReader:
 
     # ------------------------------------------------------------------------------------------------- pictures
 
-    def _add_raster(self, painted: int, matrix: Affine, bounds: _Bounds) -> None:
-        lib = self.lib
+    def _add_raster(self, handle: int, painted: Any, matrix: Affine, bounds: _Bounds) -> None:
+        bare = self.bare
         clipped = self._clipped(painted, matrix, bounds)
         if clipped is None:
             return
         self._ints[0] = self._ints[1] = 0
-        lib.FPDFImageObj_GetImagePixelSize(painted, self._int_at, self._int_at + 4)
+        bare.FPDFImageObj_GetImagePixelSize(painted, self._int_at[0], self._int_at[1])
         width, height = self._ints[0:2]
-        length = lib.FPDFImageObj_GetImageDataRaw(painted, None, 0)
+        length = self.lib.FPDFImageObj_GetImageDataRaw(handle, None, 0)
         buffer = ctypes.create_string_buffer(length)
-        lib.FPDFImageObj_GetImageDataRaw(painted, ctypes.addressof(buffer), length)
+        self.lib.FPDFImageObj_GetImageDataRaw(handle, ctypes.addressof(buffer), length)
         digest = hashlib.blake2b(buffer, digest_size=12, key=b"%d %d" % (width, height)).hexdigest()
         self.rasters.append(Raster(*clipped, width, height, digest))
 

@@ -28,13 +28,18 @@ def find_lines(page: PagePrimitives) -> list[Line]:
     rows = find_rows(words)
     for index, row in enumerate(rows):
         start = 0
-        for i in range(1, len(row)):
-            before, word = row[i - 1], row[i]
-            gap = word[1] - before[3]
-            if (gap > _GAP * min(before[5], word[5]) and gap > 2.0) or gap < -2.0 * word[5]:
+        right, size = row[0][3], row[0][5]
+        for i, word in enumerate(row):  # every word of every page: no calls in here
+            gap = word[1] - right
+            if gap > 2.0:
+                parted = gap > _GAP * (size if size < word[5] else word[5])
+            else:
+                parted = gap < -2.0 * word[5] and i > 0
+            if parted:
                 lines.append(_line(row[start:i], index))
                 start = i
-        lines.append(_line(row[start:], index))
+            right, size = word[3], word[5]
+        lines.append(_line(row[start:] if start else row, index))
     lines.extend(_line([word], len(rows) + k) for k, word in enumerate(turned))
     return lines
 

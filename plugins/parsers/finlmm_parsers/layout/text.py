@@ -38,6 +38,15 @@ def join_words(words: Sequence[Word]) -> str:
     """
     if len(words) == 1:
         return words[0].text
+    joined = " ".join([word[0] for word in words])
+    if joined.isascii():  # nearly all lines: a space goes everywhere, unless words touch
+        right = words[0][3]
+        for word in words:
+            if -0.5 * word[5] < word[1] - right < 0.08 * word[5] and word is not words[0]:
+                break
+            right = word[3]
+        else:
+            return joined
     before = words[0]
     text, right = before[0], before[3]
     parts = [text]

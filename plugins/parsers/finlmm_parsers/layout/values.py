@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ _YEAR = re.compile(
     r"^(?:(?:FY|CY)?(?:19|20)\d\d(?:年(?:度|末|底)?|[AEFaef])?|['’]\d\d[AEF]?|FY\d\d[AEF]?|[1-4]Q\d\d[AEF]?|Q[1-4]|[12]H\d\d[AEF]?"
     r"|(?:19|20)\d\dH[12]|(?:19|20)\d\dQ[1-4])$"
 )
+#: How many tokens' kinds are remembered: signs, dashes, years and small numbers come again on every page.
+_TOKENS_KNOWN = 20_000
 
 
 class Value(NamedTuple):
@@ -39,6 +42,7 @@ class Value(NamedTuple):
     edge: float  # right edge of the digits: percent signs and closing parentheses often hang out of the column
 
 
+@functools.lru_cache(maxsize=_TOKENS_KNOWN)
 def is_number(text: str) -> bool:
     """Tell whether a token is a number with its signs, a dash for nothing, or a mark that fills a cell."""
     first = text[0]
@@ -53,6 +57,7 @@ def is_number(text: str) -> bool:
     return _DASH.match(text) is not None or _WORDS.match(text) is not None
 
 
+@functools.lru_cache(maxsize=_TOKENS_KNOWN)
 def is_year(text: str) -> bool:
     """Tell whether a token names a period in one word, or a change between two ("21/20")."""
     if len(text) == 5 and text[2] == "/" and text[:2].isdigit() and text[3:].isdigit():
@@ -144,20 +149,27 @@ def _kinds(words: list[Word]) -> list[str] | None:
     if len(words) == 3 and is_year(words[0].text) and is_year(words[2].text) and _DASH.match(words[1].text):
         return None  # "2022 - 2026" is a label
     for word in words:
-        text = word.text
-        first = text[0]
-        if first.isalpha() and not first.isdigit() and first not in "RUHCGENnFAQxpb√":
+        closing, alone = _token_kind(word[0])
+        if closing and kinds and kinds[-1] in "VA":
+            kinds.append("A")
+        elif alone is None:
             return None
-        if _CURRENCY.match(text) or text in "([":
-            kinds.append("C")
-        elif _AFTER.match(text) and kinds and kinds[-1] in "VA":
-            kinds.append("A")
-        elif is_number(text) or is_year(text):
-            kinds.append("V")
-        elif _AFTER.match(text):
-            kinds.append("A")
-        elif is_leader(text):
-            kinds.append("L")
         else:
-            return None
+            kinds.append(alone)
     return kinds
+
+
+@functools.lru_cache(maxsize=_TOKENS_KNOWN)
+def _token_kind(text: str) -> tuple[bool, str | None]:
+    """Tell whether a token may be a sign after a value, and its kind where no value stands before it."""
+    first = text[0]
+    if first.isalpha() and not first.isdigit() and first not in "RUHCGENnFAQxpb√":
+        return False, None
+    if _CURRENCY.match(text) or text in "([":
+        return False, "C"
+    closing = _AFTER.match(text) is not None
+    if is_number(text) or is_year(text):
+        return closing, "V"
+    if closing:
+        return True, "A"
+    return False, "L" if is_leader(text) else None
