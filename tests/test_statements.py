@@ -13,7 +13,7 @@ from finlmm_generators.stated_english import read_english
 from finlmm_generators.statements import StatementsGenerator, StatementsOptions
 from written_reports import report, table_figure
 
-from finlmm_core.domain import Document, QAPair, Rejected
+from finlmm_core.domain import Document, DocumentMeta, QAPair, Rejected
 from finlmm_core.plugins.bases import Generator
 from finlmm_core.testing.generators import GeneratorContract
 
@@ -174,7 +174,7 @@ def test_what_is_not_safe_to_read_is_left_out_with_its_reason(sentence: str, rea
         ),
         (
             "2024年研发费用构成前三位分别是职工薪酬、研究测试费用、折旧和摊销，分别占比30%、29%、16%。",
-            "研发费用占比",
+            "2024年研发费用占比",
             [("职工薪酬", "30%"), ("研究测试费用", "29%"), ("折旧和摊销", "16%")],
         ),
     ],
@@ -182,6 +182,13 @@ def test_what_is_not_safe_to_read_is_left_out_with_its_reason(sentence: str, rea
 def test_chinese_paragraphs_are_read(paragraph: str, measure: str, values: list[tuple[str, str]]) -> None:
     found = [item for item in read_chinese(paragraph) if isinstance(item, Reading)]
     assert [(item.measure, [(v.label, v.number.text) for v in item.values]) for item in found] == [(measure, values)]
+
+
+def test_amounts_of_a_company_that_is_not_known_are_not_asked_about() -> None:
+    unknown = stated_report().model_copy(update={"meta": DocumentMeta(language="en")})
+    items = list(StatementsGenerator().generate(unknown))
+    assert {item.reason for item in items if isinstance(item, Rejected)} >= {"company_unknown"}
+    assert not [item for item in items if isinstance(item, QAPair)]
 
 
 def test_growth_in_a_chinese_list_has_to_follow_from_its_values() -> None:

@@ -183,7 +183,10 @@ def _shares(marked: Marked, found: re.Match[str]) -> Reading | Unread:
     if any(number.unit != "percent" for number in numbers) or sum(n.value for n in numbers) > Decimal(100):
         return Unread("units_differ", detail)
     values = tuple(Value(number, name) for number, name in zip(numbers, names, strict=True))
-    return Reading(f"{measure.removesuffix('构成')}占比", "share", values)
+    before = re.split(r"[。；！？]", marked.text[: found.start() + 1])[-1]
+    dated = re.findall(_P, before)
+    when = _said(marked.period(dated[-1])) if dated else ""
+    return Reading(f"{when}{measure.removesuffix('构成')}占比", "share", values)
 
 
 def _combined(marked: Marked, taken: set[str]) -> Iterator[Reading]:

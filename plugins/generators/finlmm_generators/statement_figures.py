@@ -107,6 +107,8 @@ class FigureTexts:
         own = content_words(line.label, self.language)
         if not line.loose and figure.kind == "table" and not any(_held(word, own) for word in wanted):
             return None
+        if statement.kind in ("group", "answer") and len(_years(figure.text)) > 2:
+            return None  # shares over time: the sentence does not say when
         years = {period.year for period in find_periods(around)}
         taken: set[int] = set()
         values = []
@@ -142,6 +144,7 @@ class FigureTexts:
 def content_words(text: str, language: Language) -> frozenset[str]:
     """Return the words of a text that say what it is about; of Chinese the pairs of neighbouring characters."""
     if language == "zh":
+        text = re.sub(r"\d+年?", "", text)
         pairs = {run[i : i + 2] for run in re.findall(r"[\u4e00-\u9fff]+", text) for i in range(len(run) - 1)}
         return frozenset(pairs | {word.lower() for word in re.findall(r"[A-Za-z]{2,}", text)})
     words = (word.lower().replace("’", "'").removesuffix("'s") for word in re.findall(r"[A-Za-z][A-Za-z'’]+", text))
@@ -157,6 +160,11 @@ def _stem(word: str) -> str:
 
 def _held(word: str, held: frozenset[str]) -> bool:
     return word in held
+
+
+def _years(text: str) -> set[str]:
+    """Return the years that an axis may print, also shortened to '04."""
+    return {year[-2:] for year in re.findall(r"(?<!\d)(?:(?:19|20)\d\d|['’‘]\d\d)(?!\d)", text)}
 
 
 def _names_group(label: str, text: str) -> bool:

@@ -74,6 +74,8 @@ class StatementsGenerator(Generator):
                 yield item
                 continue
             problem = prose_problem(item) or known.problem(item)
+            if item.kind == "period" and not maker.company:
+                problem = problem or "company_unknown"  # 'total debt' of whom, among the figures of many reports?
             showing = [] if problem else figures.showing(item)
             if problem or not showing:
                 yield maker.rejected(item, problem or "not_shown_by_a_figure")
