@@ -44,7 +44,6 @@ class Statement:
     values: tuple[Value, ...]
     sentence: str
     paragraph: str
-    heading: str
     page: int
     box: Box
     movements: tuple[Number, ...] = ()  # the rates and changes that the sentence states itself

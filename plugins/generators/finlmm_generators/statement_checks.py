@@ -52,7 +52,7 @@ class Known:
     def __init__(self, document: Document, language: Language) -> None:
         figures = {figure.id: figure for figure in document.figures}
         self._amounts: dict[tuple[str, str], list[Decimal]] = {}
-        self._stated: dict[tuple[str, str], tuple[Decimal, bool]] = {}
+        self._stated: dict[tuple[str, str], Decimal] = {}
         self._seen: set[tuple[object, ...]] = set()
         for table in document.tables:
             if table.figure_id not in figures or len(table.header) < 2:
@@ -84,8 +84,8 @@ class Known:
             if any(abs(other - plain) > half for other in others):
                 return "measure_is_ambiguous"
             if (measure, value.key) in self._stated:
-                before, _ = self._stated[measure, value.key]
+                before = self._stated[measure, value.key]
                 if abs(before - plain) > half:
                     return "measure_is_ambiguous"
-            self._stated[measure, value.key] = (plain, True)
+            self._stated[measure, value.key] = plain
         return None

@@ -17,13 +17,10 @@ _KINDS = ("paragraph", "list_item", "note", "caption")
 
 def find_statements(document: Document, language: Language) -> Iterator[Statement | Rejected]:
     """Yield what the prose states of one measure for several periods or groups; Rejected where in doubt."""
-    heading = ""
     year = _report_year(document)
     for page in document.pages:
         for block in page.blocks:
             text = block.text.strip(" •·▪■●◦-–")
-            if block.kind == "heading":
-                heading = re.sub(r"\s+", " ", text).strip(" :.")
             if block.kind not in _KINDS:
                 continue
             if language == "zh":
@@ -36,7 +33,7 @@ def find_statements(document: Document, language: Language) -> Iterator[Statemen
                     (sentence, item) for sentence in sentences if (item := read_english(sentence, year)) is not None
                 ]
             for sentence, item in found:
-                yield _placed(item, sentence, text, heading, page.number, block.box)
+                yield _placed(item, sentence, text, page.number, block.box)
 
 
 def _report_year(document: Document) -> int | None:
@@ -55,9 +52,7 @@ def _report_year(document: Document) -> int | None:
     return year + 1 if times >= 5 and times >= 0.8 * compared.total() else None
 
 
-def _placed(
-    item: Reading | Unread, sentence: str, paragraph: str, heading: str, page: int, box: Box
-) -> Statement | Rejected:
+def _placed(item: Reading | Unread, sentence: str, paragraph: str, page: int, box: Box) -> Statement | Rejected:
     if isinstance(item, Unread):
         place = ",".join(f"{edge:.0f}" for edge in box)
         return Rejected(step="generate", item_id=f"{page}:{place}", reason=item.reason, detail=item.detail)
@@ -67,7 +62,6 @@ def _placed(
         values=item.values,
         sentence=sentence,
         paragraph=paragraph,
-        heading=heading,
         page=page,
         box=box,
         movements=item.movements,
