@@ -53,6 +53,16 @@ class _Line:
     loose: bool = False  # nothing tells which number belongs to which label
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A line with the words in it and around it, read once for all statements."""
+
+    line: _Line
+    around: str  # the figure's title, the line's label and the headings of its numbers
+    held: frozenset[str]  # content words around
+    own: frozenset[str]  # content words of the label alone
+
+
 class FigureTexts:
     """The lines of numbers of every figure of a report."""
 
@@ -67,14 +77,20 @@ class FigureTexts:
         self.rounded = rounded
         tables = {table.figure_id: table for table in document.tables}
         self.language = language
-        self._figures: list[tuple[Figure, str, list[_Line]]] = []
+        self._figures: list[tuple[Figure, list[_Read]]] = []
         for figure in document.figures:
             table = tables.get(figure.id)
             title = f"{figure.caption} {table.title if table else ''}"
             lines = list(_table_lines(table)) if table else []
             if figure.kind != "table" or not lines:
                 lines.append(_text_line(figure, title))
-            self._figures.append((figure, title, lines))
+            self._figures.append((figure, [self._read(figure, title, line) for line in lines]))
+
+    def _read(self, figure: Figure, title: str, line: _Line) -> _Read:
+        heads = " ".join(printed.heading for printed in line.printed)
+        around = f"{title} {figure.text}" if line.loose else f"{title} {line.label} {heads}"
+        held, own = content_words(around, self.language), content_words(line.label, self.language)
+        return _Read(line, around, held, own)
 
     def showing(self, statement: Statement) -> list[Showing]:
         """Return the figures that show all of the statement, in the report's order."""
@@ -83,29 +99,18 @@ class FigureTexts:
         if statement.kind == "answer":
             about = " ".join(value.label for value in statement.values)
         wanted = content_words(about, self.language)
-        for figure, title, lines in self._figures:
+        for figure, lines in self._figures:
             # A figure that prints no unit may count in any: all its values have to fit with one.
-            tries = ((line, unit) for line in lines for unit in _UNITS)
-            values = (self._values(statement, wanted, figure, title, line, unit) for line, unit in tries)
+            near = [read for read in lines if _is_about(wanted, figure, read)]
+            values = (self._values(statement, figure, read, unit) for read in near for unit in _UNITS)
             first = next((shown for shown in values if shown is not None), None)
             if first is not None:
                 found.append(Showing(figure, first))
         return found
 
-    def _values(
-        self, statement: Statement, wanted: frozenset[str], figure: Figure, title: str, line: _Line, unit: int
-    ) -> tuple[Decimal, ...] | None:
-        heads = " ".join(printed.heading for printed in line.printed)
-        around = f"{title} {figure.text}" if line.loose else f"{title} {line.label} {heads}"
-        held = content_words(around, self.language)
-        shared = sum(_held(word, held) for word in wanted)
-        least = _SHARED_BY_ROWS if figure.kind == "table" and not line.loose else _SHARED_BY_CHARTS
-        if not wanted or shared < least * len(wanted):
-            return None
+    def _values(self, statement: Statement, figure: Figure, read: _Read, unit: int) -> tuple[Decimal, ...] | None:
+        line, around, held = read.line, read.around, read.held
         if line.loose and len(line.printed) > _MANY and all(_is_short(value) for value in statement.values):
-            return None
-        own = content_words(line.label, self.language)
-        if not line.loose and figure.kind == "table" and not any(_held(word, own) for word in wanted):
             return None
         if statement.kind in ("group", "answer") and len(_years(figure.text)) > 2:
             return None  # shares over time: the sentence does not say when
@@ -118,7 +123,7 @@ class FigureTexts:
                     return None
             elif statement.kind == "answer":
                 words = content_words(value.label, self.language)
-                if sum(_held(word, held) for word in words) < 0.5 * len(words):
+                if len(words & held) < 0.5 * len(words):
                     return None
             elif not _names_group(value.label, around):
                 return None
@@ -141,6 +146,14 @@ class FigureTexts:
         return tuple(values)
 
 
+def _is_about(wanted: frozenset[str], figure: Figure, read: _Read) -> bool:
+    """Whether a line says enough of the measure's words; of a table's row the label itself has to say one."""
+    rows = figure.kind == "table" and not read.line.loose
+    if not wanted or len(wanted & read.held) < (_SHARED_BY_ROWS if rows else _SHARED_BY_CHARTS) * len(wanted):
+        return False
+    return not rows or bool(wanted & read.own)
+
+
 def content_words(text: str, language: Language) -> frozenset[str]:
     """Return the words of a text that say what it is about; of Chinese the pairs of neighbouring characters."""
     if language == "zh":
@@ -156,10 +169,6 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word[: -len(ending)] + kept
     return word
-
-
-def _held(word: str, held: frozenset[str]) -> bool:
-    return word in held
 
 
 def _years(text: str) -> set[str]:
