@@ -66,7 +66,7 @@ class GenerateConfig(Section):
     """Document to questions."""
 
     generators: tuple[PluginRef, ...] = Field(
-        default=(PluginRef(name="tables"), PluginRef(name="passages")),
+        default=(PluginRef(name="tables"), PluginRef(name="passages"), PluginRef(name="statements")),
         min_length=1,
         description="the generator plugins; their questions are put together in this order",
     )

@@ -98,7 +98,7 @@ def lowered(text: str) -> str:
     return text[0].lower() + text[1:] if _LOWERED.match(text) else text
 
 
-def _sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
     pieces = re.split(r"(?<=[.!?])\s+(?=[A-Z“\"(])", re.sub(r"\s+", " ", text).strip())
     merged: list[str] = []
     for piece in pieces:
@@ -237,7 +237,7 @@ def find_causes(document: Document, language: Language) -> Iterator[Cause]:
             if block.kind not in ("paragraph", "list_item"):
                 continue
             text = block.text.strip(" •·▪■●◦-–")
-            sentences = re.split(r"(?<=[。！？])", re.sub(r"\s+", "", text)) if language == "zh" else _sentences(text)
+            sentences = re.split(r"(?<=[。！？])", re.sub(r"\s+", "", text)) if language == "zh" else sentences_of(text)
             for sentence in sentences:
                 parsed = _chinese(sentence) if language == "zh" else _english(sentence)
                 if parsed is None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from finlmm_core.domain import Box, Document, Language, Rejected
-from finlmm_generators.causes import _sentences
+from finlmm_generators.causes import sentences_of
 from finlmm_generators.stated import Reading, Statement, Unread
 from finlmm_generators.stated_chinese import read_chinese
 from finlmm_generators.stated_english import read_english
@@ -28,7 +28,7 @@ def find_statements(document: Document, language: Language) -> Iterator[Statemen
                 found = [(text, item) for item in read_chinese(text)]
             else:
                 text = re.sub(r"\s+", " ", text)
-                sentences = [sentence.strip(" •·▪■●◦-–") for sentence in _sentences(text)]
+                sentences = [sentence.strip(" •·▪■●◦-–") for sentence in sentences_of(text)]
                 found = [
                     (sentence, item) for sentence in sentences if (item := read_english(sentence, year)) is not None
                 ]
