@@ -27,11 +27,26 @@ MONTH_DAY = re.compile(
 )
 # Columns of rates, terms and prices beside columns of amounts: their figures have a unit of their own.
 _NOT_AMOUNT = re.compile(
-    r"(?<![a-z])(?:years?|months?|days|term|life|maturity|maturities|price|rates?|ratio|yield|per share|average|shares?|number|units?|options?|awards?|multiple)(?![a-z])|"
+    r"(?<![a-z])(?:ages?|years?|months?|days|term|life|maturity|maturities|price|rates?|ratio|yield|per share|average|shares?|number|units?|options?|awards?|multiple)(?![a-z])|"
     r"每股|价格|均价|利率|年限|期限|股数|数量|倍",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"%|(?<![a-z])(?:percent|percentage|pct)(?![a-z])|占比|比重|比例|百分比", re.IGNORECASE)
+
+#: Units as headings shorten them: "£'000", "£m"; the sign alone would leave its letter behind.
+_SHORT_UNIT = re.compile(r"[$€£¥]?['’`]?000s?\b|[$€£¥]\s?(?:mn|bn|m|k)\b", re.IGNORECASE)
+# 'Fair value movement to 31 March 2022' without its date, and 'Quoted prices in' before a day, which is cut off.
+_DANGLING = re.compile(r"(?:\s+(?:to|by|at|as|on|in|of|for|from|the|and|during|since|until|due))+\Z", re.IGNORECASE)
+_BROKEN = re.compile(r"\s(?:in|and|the|with|or|less)\Z", re.IGNORECASE)
+
+
+def _tidied(rest: str) -> str:
+    """Return what is left of a heading without its periods and units, free of the punctuation that these leave."""
+    rest = re.sub(r"[(（][\s,.:;/$€£¥'’]*[)）]", " ", rest)
+    if rest.count("(") + rest.count("（") != rest.count(")") + rest.count("）"):
+        rest = re.sub(r"[()（）]", " ", rest)
+    rest = re.sub(r"(?<!\S)[,.:：;/$€£¥'’-]+(?!\S)", " ", rest)
+    return clean(re.sub(r"\s+([,)])", r"\1", re.sub(r"\s+", " ", rest)).strip(" ,.:：;/$€£¥'’"))
 
 
 def read_column(index: int, heading: str, cells: list[str]) -> Column:
@@ -51,16 +66,19 @@ def read_column(index: int, heading: str, cells: list[str]) -> Column:
         rest,
         flags=re.IGNORECASE,
     )
+    rest = _SHORT_UNIT.sub(" ", rest)
     if units.text:
         rest = rest.replace(units.text, " ")
-    rest = re.sub(r"[$€£¥]?['’`]?000s?\b|[$€£¥]\s?(?:mn|bn|m|k)\b", " ", rest)
     rest = re.sub(
         r"(?<![a-z])(?:as of|as at|at|for the|fiscal|years?|ended|ending|december 31,?|[$€£¥%])(?![a-z])",
         " ",
         rest,
         flags=re.IGNORECASE,
     )
-    rest = clean(re.sub(r"[\s,()（）:：/$'’]+", " ", rest))
+    rest = _tidied(rest)
+    if _BROKEN.search(rest) and period is not None and period.kind == "day":
+        return Column(index, cleaned, "empty")  # words of another column's heading: nothing is 'in June 30'
+    rest = _DANGLING.sub("", rest)
     rest = rest if sum(character.isalpha() for character in rest) >= 2 else ""
     if _NOTE.search(cleaned):
         return Column(index, cleaned, "note")
@@ -103,3 +121,27 @@ def spans_not_dates(columns: list[Column], table: Table) -> list[Column]:
                 column = replace(column, period=span)
         changed.append(column)
     return changed
+
+
+def without_borrowed_headings(columns: list[Column]) -> list[Column]:
+    """Return the columns with those left empty whose heading holds words that belong to a neighbour's.
+
+    'Other income' over both 'Net revenues' and '(expense), net' is the first line of the second one's heading alone:
+    what goes on with a bracket or a comma is not complete without it. And where two columns have one and the same
+    heading, the words that they share with others were spread too far.
+    """
+    doubtful: set[int] = set()
+    words = {column.index: column.rest.split() for column in columns if column.rest and column.role != "empty"}
+    periods = {column.index: column.period.key if column.period else "" for column in columns}
+    for index, own in words.items():
+        for other, theirs in words.items():
+            if index == other or periods[index] != periods[other]:
+                continue
+            if own == theirs:
+                doubtful.update(i for i, said in words.items() if set(said) & set(own))
+            shared = 0
+            while shared < min(len(own), len(theirs)) and own[shared] == theirs[shared]:
+                shared += 1
+            if 0 < shared < min(len(own), len(theirs)) and theirs[shared][0] in "(,（" and own[shared][0].isalpha():
+                doubtful.add(index)
+    return [replace(column, role="empty") if column.index in doubtful else column for column in columns]

@@ -88,7 +88,7 @@ def term_of(label: str, language: Language) -> Term | None:
     if folded in names:
         return names[folded]
     if language == "zh":
-        bare = re.sub(r"\A(?:其中|减|加|一|二|三|四|五|其他)[:： ]?|(?:合计|总计|净额)\Z", "", folded).strip()
+        bare = re.sub(r"\A(?:其中|减|加|一|二|三|四|五)[:： ]?|(?:合计|总计|净额)\Z", "", folded).strip()
         return names.get(bare)
     bare = re.sub(r"\A(?:total|net|consolidated|less|plus)\s|\s(?:net|total)\Z", "", folded).strip()
     return names.get(bare)

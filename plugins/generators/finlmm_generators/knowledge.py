@@ -159,13 +159,63 @@ def _rising_pair(grid: Grid, row: Row) -> tuple[Column, Column] | None:
     return None
 
 
+_OPERATOR = re.compile(r"\s(?:[-+x/^]|\+/-)\s|[－＋×÷±]|Σ")
+
+
+def _text_of(term: Term, kind: str, language: Language) -> str:
+    field = {"meaning": term.definition, "formula": term.formula, "rise": term.rise}[kind]
+    return field.said(language)
+
+
+def _wrong_texts(term: Term, kind: str, language: Language) -> list[str]:
+    """Return the texts of the terms that this one is mixed up with; of formulas those that compute something."""
+    texts = dict.fromkeys(_text_of(terms_by_key()[key], kind, language) for key in term.confusable)
+    gold = _text_of(term, kind, language)
+    return [text for text in texts if text != gold and (kind != "formula" or _OPERATOR.search(text))]
+
+
+def _has_formula(term: Term, grid: Grid, row: Row, language: Language) -> bool:
+    """Whether the term is computed, as the table shows it: its formula is arithmetic, as are three wrong ones.
+
+    A total that the table adds up from other parts than the glossary's says itself how it is computed.
+    """
+    gold = _text_of(term, "formula", language)
+    if not _OPERATOR.search(gold) or len(_wrong_texts(term, "formula", language)) < 3:
+        return False
+    return not any(found.total.index == row.index for found in grid.sums)
+
+
+def _chosen(term: Term, kinds: list[str], language: Language, random: Random) -> tuple[str, list[str]]:
+    """Return what is asked of a term and the options, the right one first drawn its place among them by length.
+
+    A term is mixed up with few others, which leaves the place little room: of the kinds of questions, the one is
+    taken whose texts come nearest to the place drawn, so that the longest text is no more often right than others.
+    """
+    wanted = random.randrange(4)
+    found: list[tuple[int, float, str, list[str]]] = []
+    for kind in kinds:
+        gold, others = _text_of(term, kind, language), _wrong_texts(term, kind, language)
+        random.shuffle(others)
+        shorter = [text for text in others if len(text) < len(gold)]
+        longer = [text for text in others if len(text) >= len(gold)]
+        for place in range(4):
+            if place <= len(shorter) and 3 - place <= len(longer):
+                options = [gold, *shorter[:place], *longer[: 3 - place]]
+                found.append((abs(place - wanted), random.random(), kind, options))
+    if not found:
+        return kinds[0], []
+    _, _, kind, options = min(found, key=lambda entry: entry[:2])
+    random.shuffle(options)
+    return kind, options
+
+
 def _question(
     document: Document, language: Language, grid: Grid, row: Row, term: Term, company: str, seed: int, generator: str
 ) -> QAPair | Rejected:
     random = Random(content_id(seed, document.id, grid.figure.id, term.key))
     pair = _rising_pair(grid, row)
-    kinds = ["meaning", "formula"] + (["rise"] if pair else [])
-    kind = kinds[random.randrange(len(kinds))]
+    kinds = ["meaning"] + (["formula"] if _has_formula(term, grid, row, language) else []) + (["rise"] if pair else [])
+    kind, options = _chosen(term, kinds, language, random)
     columns = [column for column in grid.columns if column.index in row.cells]
     told = list(pair) if pair and kind == "rise" else columns[:3]
     number = random.randrange(len(_WORDINGS[kind][language]))
@@ -180,28 +230,14 @@ def _question(
     )
     question = question[:1].upper() + question[1:]
 
-    def text_of(one: Term) -> str:
-        field = {"meaning": one.definition, "formula": one.formula, "rise": one.rise}[kind]
-        return field.said(language)
-
-    gold = text_of(term)
-    others = [text_of(terms_by_key()[key]) for key in term.confusable]
-    others = [text for text in dict.fromkeys(others) if text != gold]
+    gold = _text_of(term, kind, language)
     item_id = grid.figure.id
-    if len(others) < 3:
+    if len(options) < 4:
         return Rejected(step="generate", item_id=item_id, reason="too_few_options", detail=term.key)
     if names_position(question):
         return Rejected(step="generate", item_id=item_id, reason="names_position", detail=question[:200])
     if leaks_answer(question, gold):
         return Rejected(step="generate", item_id=item_id, reason="answer_in_question", detail=question[:200])
-    random.shuffle(others)
-    shorter = [text for text in others if len(text) < len(gold)]
-    longer = [text for text in others if len(text) >= len(gold)]
-    # As with numbers, the right text's place by length is drawn first.
-    places = [place for place in range(4) if place <= len(shorter) and 3 - place <= len(longer)]
-    place = places[random.randrange(len(places))]
-    options = [gold, *shorter[:place], *longer[: 3 - place]]
-    random.shuffle(options)
     box = grid.table.cell_boxes[row.index][0] if not grid.transposed and grid.table.cell_boxes[row.index] else None
     evidence = [
         Evidence(

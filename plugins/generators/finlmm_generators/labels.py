@@ -43,6 +43,13 @@ _DATED = re.compile(
     r"(?:[\s,;:–—-]+(?:for\s+the\s+)?(?:fiscal\s+)?(?:years?|three months|six months|nine months|quarters?)(?:\s+then)?\s+end(?:ed|ing)(?:\s+(?:on\s+)?[A-Z][a-z]{2,8}\.?\s+\d{1,2})?"
     r"|[\s,;:–—-]+(?:as\s+(?:of|at)|at)\s+[A-Z][a-z]{2,8}\.?\s+\d{1,2}|[\s,]+follows?)[\s,.:]*\Z"
 )
+_MONTHS = r"(?:january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?"
+_DATES = re.compile(
+    r"[\s,;:–—-]+(?:for\s+|as\s+(?:of|at)\s+|at\s+)?(?:the\s+)?(?:(?:fiscal\s+)?(?:years?|(?:three|six|nine)\s+months|quarters?|periods?)\s+end(?:ed|ing)\s+)?"
+    rf"(?:{_MONTHS}\s+\d{{1,2}}|\d{{1,2}}\s+{_MONTHS})(?!\w)(?:[\s,]*(?:and\s+)?(?:\d{{4}}|{_MONTHS}\s+\d{{1,2}}|\d{{1,2}}\s+{_MONTHS})(?!\w))*(?:\([a-z]\))?\s*\Z",
+    re.IGNORECASE,
+)
+_FIRST_DATE = re.compile(rf"\A{_MONTHS}\s+\d{{1,2}}\s*,(?:\s*\d{{4}}\s*[,:–—-]?)?\s+(?=[A-Za-z])", re.IGNORECASE)
 _OWNER = re.compile(
     r"\A[\w&.’' -]{2,40}?,?\s+(?:Inc|Corp|Corporation|Company|Ltd|plc|Co|INC|CORP|CORPORATION|COMPANY|LTD|PLC)\b\.?,?(?:\s+(?:and|AND|&)\s+"
     r"(?:(?:its|ITS|consolidated|CONSOLIDATED)\s+)?(?:subsidiar|SUBSIDIAR|affiliat|AFFILIAT|Subsidiar|Affiliat)\w*)?(?:\s+Companies)?\s+(?=[A-Z])"
@@ -57,7 +64,7 @@ _CALENDAR = re.compile(
 )
 _BARE_TITLE = re.compile(
     r"(?:numerator|denominator|products?|subsidiar(?:y|ies)|descriptions?|amounts?|totals?|others?|names?|items?|locations?|categor(?:y|ies)|company|type|"
-    r"assets|liabilities|segments?|weighted average|notes?|项目|指标|名称|类别|合计)\Z",
+    r"assets|liabilities|segments?|periods?|asset class|weighted average|notes?|项目|指标|名称|类别|合计)\Z",
     re.IGNORECASE,
 )
 _VERB = re.compile(
@@ -82,6 +89,8 @@ _NONSENSE = re.compile(
     re.IGNORECASE,
 )
 
+_INITIALS = re.compile(r"(?<![A-Za-z.])(?:[A-Z]\.)+[A-Z]\Z")  # 'U.S' of 'U.S.'
+
 
 def clean(text: str) -> str:
     """Return a label without dotted leaders, footnote marks, closing colons and doubled spaces."""
@@ -92,7 +101,8 @@ def clean(text: str) -> str:
     text = _INNER_MARKS.sub("", text)
     text = _PREFIX.sub("", text)
     text = re.sub(r"(?<=[a-z)])\d{1,2}\Z", "", text)  # a footnote mark that lost its raised place
-    return text.strip(' "“”|•·▪■●◦-–—*')
+    text = text.strip(' "“”|•·▪■●◦-–—*')
+    return f"{text}." if _INITIALS.search(text) else text
 
 
 def is_generic(label: str) -> bool:
@@ -118,6 +128,9 @@ def is_nonsense(label: str) -> bool:
         or label.count("(") != label.count(")")
         or label.endswith((" of", " and", " the", " to", " for", " in"))
     )
+
+
+_UNIT_WITHIN = re.compile(r"\bin\s+(?:millions|thousands|billions)\b", re.IGNORECASE)
 
 
 def clean_title(text: str, language: Language, sentence: bool = False) -> str:
@@ -146,20 +159,27 @@ def clean_title(text: str, language: Language, sentence: bool = False) -> str:
     for _ in range(3):
         text = _TAIL.sub("", text).strip()
         text = _DATED.sub("", text).strip()
+        text = _DATES.sub("", text).strip()
         text = re.sub(
             r"[\s,;:–—-]+(?:for\s+the\s+)?(?:fiscal\s+)?years?\s+end(?:ed|ing)\s+[A-Z][a-z]+\s+\d{1,2}\s*,?\s*\d.*\Z",
             "",
             text,
         )
         text = re.sub(r"[\s,]+\(?in\s+(?:millions|thousands|billions)\)?\Z", "", text, flags=re.IGNORECASE)
-    text = clean(text)
+    text = clean(_FIRST_DATE.sub("", text))
+    text = re.sub(r"\s+[$€£¥]\s?(?:B|M|K|bn|mn|m|k)\Z", "", text)
+    text = re.sub(r"\A\(([^()]*)\)\Z", r"\1", text)
     text = re.sub(r"\bour\s", "", text)
     text = _RELATIVE.sub("", text).strip(" ,")
     if _VERB.search(text) and not sentence:
         return ""
     text = re.sub(r"\A(?:our|the)\s+", "", text, flags=re.IGNORECASE)
     text = text[:1].upper() + text[1:]
-    text = re.sub(r"(?:\s+(?:for|of|to|by|in|and|with|include[sd]?|including|are|the))+\Z", "", text)
+    text = re.sub(
+        r"(?:\s+(?:for|of|to|by|in|and|with|include[sd]?|including|are|the|as|at|on|from|under|per|during))+\Z",
+        "",
+        text,
+    )
     if re.match(r"(?:买入|增持|中性|减持|推荐|强烈推荐|谨慎推荐|维持|首次|上调|下调)", text):
         return ""  # a broker's rating beside the report's title
     if re.match(r"(?:table of )?contents\b|index\b|目录|signatures?\b", text, re.IGNORECASE):
@@ -169,7 +189,12 @@ def clean_title(text: str, language: Language, sentence: bool = False) -> str:
     if not re.sub(_CALENDAR, "", text).strip(" ,.()"):
         return ""  # only dates
     letters = sum(character.isalpha() for character in text)
-    if letters < (3 if language == "zh" else 5) or POSITION.search(text) or text.count("(") != text.count(")"):
+    if (
+        letters < (3 if language == "zh" else 5)
+        or POSITION.search(text)
+        or _UNIT_WITHIN.search(text)
+        or text.count("(") != text.count(")")
+    ):
         return ""
     if len(text) > 110 or len(text.split()) > 16 or re.search(r"[.;。；]\s", text):
         return ""
@@ -191,7 +216,11 @@ def sentence_case(text: str) -> str:
     """Return capitals as title case ('CONSOLIDATED STATEMENT OF INCOME' -> 'Consolidated Statement of Income')."""
     words = text.split()
     return " ".join(
-        word.lower() if i and word.lower() in _SMALL else word if "&" in word or len(word) <= 2 else word.capitalize()
+        word.lower()
+        if i and word.lower() in _SMALL
+        else word
+        if "&" in word or len(word) <= 2
+        else re.sub(r"[A-Za-z]", lambda first: first.group().upper(), word.lower(), count=1)
         for i, word in enumerate(words)
     )
 

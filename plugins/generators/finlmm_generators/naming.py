@@ -63,42 +63,51 @@ def table_title(grid: Grid) -> str:
     return "" if find_periods(corner) else clean_title(corner, grid.language)
 
 
-_STATEMENTS: tuple[tuple[dict[Language, str], tuple[str, ...], int], ...] = (
+#: A statement's name and the rows that it has all of; an extract of a statement lacks some.
+_STATEMENTS: tuple[tuple[dict[Language, str], tuple[str, ...]], ...] = (
     (
-        {"en": "Consolidated Statements of Cash Flows", "zh": "现金流量表"},
+        {"en": "Statement of Cash Flows", "zh": "现金流量表"},
         (
-            r"net cash .{0,20}operating|经营活动.{0,4}现金流",
-            r"net cash .{0,20}investing|投资活动.{0,4}现金流",
-            r"net cash .{0,20}financing|筹资活动.{0,4}现金流",
+            r"net cash .{0,30}operat|经营活动.{0,8}现金流",
+            r"net cash .{0,30}invest|投资活动.{0,8}现金流",
+            r"net cash .{0,30}financing|筹资活动.{0,8}现金流",
+            r"(?:cash|equivalents).{0,60}\b(?:beginning|end|opening|closing)\b|"
+            r"(?:increase|decrease|change) in cash|现金.{0,8}(?:净增加|净变动|余额)",
+            r"depreciation|amorti[sz]ation|折旧",
         ),
-        2,
     ),
     (
-        {"en": "Consolidated Balance Sheets", "zh": "资产负债表"},
+        {"en": "Balance Sheet", "zh": "资产负债表"},
         (
-            r"total (?:current )?assets|资产(?:总计|合计)",
+            r"total assets|资产(?:总计|合计)",
             r"total (?:current )?liabilities|负债(?:总计|合计)",
-            r"total (?:share|stock)holders|total equity|(?:所有者|股东)权益",
+            r"total .{0,40}equity|equity.{0,20}total|(?:所有者|股东)权益",
+            r"\bcash\b|货币资金",
         ),
-        2,
     ),
     (
-        {"en": "Consolidated Statements of Income", "zh": "利润表"},
+        {"en": "Income Statement", "zh": "利润表"},
         (
-            r"(?:net )?(?:sales|revenues?)\b|营业(?:总)?收入",
-            r"income before|before (?:income )?tax|利润总额",
-            r"net (?:income|earnings|loss|profit)|净利润",
-            r"per (?:common )?share|每股收益",
+            r"\A(?:total )?(?:net )?(?:operating )?(?:sales|revenues?)\b|营业(?:总)?收入",
+            r"cost of|costs and expenses|operating expenses|营业成本",
+            r"before .{0,30}tax|利润总额",
+            r"provision for|taxes\b.{0,20}income|income tax|\A(?:tax|taxation)\Z|所得税",
+            r"\Anet (?:income|earnings|loss|profit)|profit for the|净利润",
         ),
-        3,
     ),
 )
+_MEASURE = re.compile(r"non-?gaap|adjusted|organic|margin percentage|free cash flow", re.IGNORECASE)
 
 
 def statement_title(labels: list[str], language: Language) -> str:
-    """Return the name of the financial statement that has such rows, '' where it is none."""
-    for names, marks, needed in _STATEMENTS:
-        if sum(any(re.search(mark, label, re.IGNORECASE) for label in labels) for mark in marks) >= needed:
+    """Return the name of the financial statement that has such rows, '' where it is none.
+
+    Whether it is the group's or the parent's cannot be told from the rows, so the name does not say 'consolidated'.
+    """
+    if any(_MEASURE.search(label) for label in labels):
+        return ""  # an analysis of the statement, not the statement
+    for names, marks in _STATEMENTS:
+        if all(any(re.search(mark, label, re.IGNORECASE) for label in labels) for mark in marks):
             return names[language]
     return ""
 
@@ -167,13 +176,18 @@ def period_name(column: Column, language: Language) -> str:
     return text
 
 
+def _without_unit(column: Column) -> str:
+    """Return the heading without a short unit at its end ("Total £'000"): the answer has it."""
+    return re.sub(r"\s+[$€£¥]?['’`]000s?\Z|\s+[$€£¥]\s?(?:mn|bn|m|k)?\Z", "", column.heading) or column.heading
+
+
 def at_period(column: Column, language: Language) -> str:
     """Return 'in 2021', 'as of December 31, 2021' or 'under "Americas"'."""
     if column.period is None:
         return (
-            f"{quoted(column.heading, language)}栏下"
+            f"{quoted(_without_unit(column), language)}栏下"
             if language == "zh"
-            else f"under {quoted(column.heading, language)}"
+            else f"under {quoted(_without_unit(column), language)}"
         )
     name = period_name(column, language)
     if language == "zh":

@@ -100,5 +100,7 @@ def choose_wrong(
     below = [text for value, text in candidates if (abs(value), value) < (abs(gold), gold)]
     above = [text for value, text in candidates if (abs(value), value) > (abs(gold), gold)]
     ranks = [rank for rank in range(4) if rank <= len(below) and 3 - rank <= len(above)]
-    rank = ranks[random.randrange(len(ranks))]
+    # Where the rank drawn cannot be had, the nearest one: to draw among the rest would favour what is always there.
+    drawn = random.randrange(4)
+    rank = min(ranks, key=lambda one: (abs(one - drawn), random.random()))
     return below[:rank] + above[: 3 - rank]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from finlmm_core.domain import Figure, Language, Table
 from finlmm_core.quantities import Units, find_periods, parse_number, parse_period, parse_units
-from finlmm_generators.columns import MONTH_DAY, read_column, spans_not_dates
+from finlmm_generators.columns import MONTH_DAY, read_column, spans_not_dates, without_borrowed_headings
 from finlmm_generators.grid import Cell, Grid, Row, find_sums
 from finlmm_generators.labels import clean, clean_title, is_nonsense
 from finlmm_generators.rows import (
@@ -40,7 +40,7 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
     columns = []
     for j in range(1, len(source.header)):
         columns.append(read_column(j, source.header[j], [row[j] for row in source.rows if len(row) > j]))
-    columns = spans_not_dates(columns, source)
+    columns = without_borrowed_headings(spans_not_dates(columns, source))
     headings = [column.heading.lower() for column in columns if column.role != "empty"]
     usable = {
         column.index

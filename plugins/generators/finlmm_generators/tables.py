@@ -323,6 +323,10 @@ class _Maker:
         text = wording.format(**slots)
         text = re.sub(r"\.\.(?=\s|\Z)", ".", text)  # a name that ends with a full stop at the end of a sentence
         text = re.sub(r"\b([Tt]he) the\b", r"\1", text)
+        for day in (
+            name for name, column in zip(periods, columns, strict=True) if column.period and column.period.kind == "day"
+        ):
+            text = text.replace(f"in {day}", f"at {day}").replace(f"In {day}", f"At {day}")
         return text[:1].upper() + text[1:]
 
     def _limit(self, draft: Draft) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import combinations, pairwise
@@ -169,6 +170,17 @@ def _threshold(values: list[Decimal]) -> Decimal | None:
     return None
 
 
+_ADJUSTED = re.compile(
+    r"adjusted|adjustments?\b|non-?gaap|underlying|excluding|normali[sz]ed|reconcil|core earnings|经调整|扣非|调整后|剔除",
+    re.IGNORECASE,
+)
+_EARNED = re.compile(
+    r"\A(?:total )?(?:(?:net|gross|operating|comprehensive|pre-?tax|segment) )*(?:income|profit|earnings|loss|margin|ebitda?)\b(?! tax)|"
+    r"(?:net|operating|gross) (?:income|profit|earnings|loss|margin)|(?:income|profit|earnings|loss) (?:before|from|after|attributable)|利润|收益",
+    re.IGNORECASE,
+)
+
+
 def shares_of_totals(grid: Grid) -> Iterator[Draft]:
     by_index = {column.index: column for column in grid.columns}
     for found in grid.sums:
@@ -177,6 +189,11 @@ def shares_of_totals(grid: Grid) -> Iterator[Draft]:
             continue
         # A roll-forward adds up as well, but its opening balance is no part of the closing one.
         if any(BALANCE_ROW.search(row.label) for row in (total, *found.parts)):
+            continue
+        # Nor is a measure part of its adjusted self: a reconciliation adds up without being made of parts.
+        if any(_ADJUSTED.search(row.label) for row in (total, *found.parts)):
+            continue
+        if _EARNED.search(total.label) and any(_EARNED.search(part.label) for part in found.parts):
             continue
         shares: dict[int, list[Row]] = {}
         for j, column in by_index.items():
