@@ -48,9 +48,8 @@ class Box(NamedTuple):
         listed = list(boxes)
         if not listed:
             raise ValueError("Box.around needs at least one box")
-        return cls(
-            min(b[0] for b in listed), min(b[1] for b in listed), max(b[2] for b in listed), max(b[3] for b in listed)
-        )
+        lefts, tops, rights, bottoms = zip(*listed, strict=True)
+        return cls(min(lefts), min(tops), max(rights), max(bottoms))
 
     @property
     def width(self) -> float:
@@ -66,8 +65,12 @@ class Box(NamedTuple):
 
     def overlap(self, other: Box) -> float:
         """Return the area, in square points, that both boxes cover."""
-        width = min(self.x1, other.x1) - max(self.x0, other.x0)
-        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        x0, y0, x1, y1 = self
+        left, top, right, bottom = other
+        if left >= x1 or right <= x0 or top >= y1 or bottom <= y0:  # nearly all pairs that are asked about
+            return 0.0
+        width = (x1 if x1 < right else right) - (x0 if x0 > left else left)
+        height = (y1 if y1 < bottom else bottom) - (y0 if y0 > top else top)
         return width * height if width > 0 and height > 0 else 0.0
 
     def iou(self, other: Box) -> float:
@@ -77,7 +80,8 @@ class Box(NamedTuple):
 
     def covers(self, other: Box) -> float:
         """Return the share of the other box that lies in this one, 0 to 1."""
-        return self.overlap(other) / other.area if other.area > 0 else 0.0
+        shared = self.overlap(other)
+        return shared / other.area if shared else 0.0
 
     def grown(self, by: float) -> Box:
         """Return the box with every side moved out by so many points."""

@@ -45,13 +45,16 @@ def find_blocks(page: PagePrimitives, lines: list[Line], taken: list[Box]) -> li
         lines: from ``find_lines``.
         taken: boxes of tables and figures; their text is theirs, and reading goes around them.
     """
-    free = [line for line in lines if not _is_taken(line, taken)]
+    free = [line for line in lines if not _is_taken(line, taken)] if taken else lines
     if not free:
         return []
     drafts = _stack(_join_rows(free))
-    sizes: Counter[float] = Counter()
+    letters: Counter[float] = Counter()
     for line in free:
-        sizes[round(line.size, 1)] += len(line.text)
+        letters[line.size] += len(line.text)
+    sizes: Counter[float] = Counter()
+    for size, count in letters.items():
+        sizes[round(size, 1)] += count
     body_size = max(sizes.items(), key=lambda item: (item[1], -item[0]))[0]
     items = [(d.x0, d.y0, d.x1, d.y1) for d in drafts] + [tuple(b) for b in taken]
     blocks: list[Block] = []
@@ -63,7 +66,7 @@ def find_blocks(page: PagePrimitives, lines: list[Line], taken: list[Box]) -> li
         if not text:
             continue
         blocks.append(
-            Block(
+            Block.model_construct(  # nothing to check: all three are made right here
                 box=Box(draft.x0, draft.y0, draft.x1, draft.y1).rounded(),
                 text=text,
                 kind=_kind(draft, text, body_size),
@@ -113,12 +116,14 @@ def _stack(lines: list[Line]) -> list[Draft]:
             row_of_last = line.row
             active = [d for d in active if line.y0 - d.y1 < 1.2 * d.size]
         best, best_shared = None, 0.0
+        line_x0, line_x1 = line.x0, line.x1
         for draft in active:
             last = draft.lines[-1]
             if last.row == line.row:
                 continue
-            shared = min(line.x1, draft.x1) - max(line.x0, draft.x0)
-            if shared > 0.5 * min(line.x1 - line.x0, draft.x1 - draft.x0) and shared > best_shared:
+            x0, x1 = draft.x0, draft.x1
+            shared = (line_x1 if line_x1 < x1 else x1) - (line_x0 if line_x0 > x0 else x0)
+            if shared > best_shared and shared > 0.5 * min(line_x1 - line_x0, x1 - x0):
                 best, best_shared = draft, shared
         if best is not None and _continues(best, line):
             best.add(line)

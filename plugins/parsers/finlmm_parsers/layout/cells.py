@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from finlmm_core.domain import Box
 from finlmm_parsers.layout.headings import read_headings
@@ -13,6 +14,8 @@ from finlmm_parsers.layout.text import join_lines, join_words
 from finlmm_parsers.layout.types import Line, TableRegion
 from finlmm_parsers.layout.values import Value
 from finlmm_parsers.primitives import Word
+
+_left = attrgetter("x0")
 
 
 @dataclass
@@ -153,7 +156,8 @@ def column_of(x0: float, x1: float, columns: list[Column]) -> int:
     """Return the index of the column that an extent lies in: the most overlap, else the nearest."""
     best, score = 0, -1e9
     for index, column in enumerate(columns):
-        shared = min(x1, column.x1) - max(x0, column.x0)
+        left, right = column.x0, column.x1
+        shared = (x1 if x1 < right else right) - (x0 if x0 > left else left)
         if shared > score:
             best, score = index, shared
     return best
@@ -179,10 +183,10 @@ def _read_row(row: Row, columns: list[Column]) -> list[list[Word]]:
 
 def cell_text(words: list[Word]) -> str:
     """Return the words of a cell as text: signs and parentheses that stand alone are put to their number."""
-    words = sorted(words, key=lambda w: w.x0)
-    text = join_words(words)
-    if len(words) > 1:
-        text = text.replace("( ", "(").replace(" )", ")")
+    if len(words) == 1:
+        text = words[0].text
+    else:
+        text = join_words(sorted(words, key=_left)).replace("( ", "(").replace(" )", ")")
     return text.rstrip(" .·…") if "..." in text or "…" in text else text
 
 
@@ -195,7 +199,7 @@ def _merge_labels(
         right = columns[1].x0  # there is room to the next column: no label was broken for want of it
     right = min(right, columns[1].x0)
     labels = [
-        Label(sorted(cells[0], key=lambda w: w.x0), _is_data(row, cells, columns), row.y0, row.y1)
+        Label(sorted(cells[0], key=_left), _is_data(row, cells, columns), row.y0, row.y1)
         for row, cells in zip(body, grid, strict=True)
     ]
     shaded = number_segments(labels, ruling.bands, columns[0].x0, columns[0].x1)
@@ -233,11 +237,13 @@ def _merge_labels(
         made: list[Cell | None] = []
         for column in range(len(columns)):
             filled = [grid[k][column] for k in own if grid[k][column]]
-            made.append(
-                Cell(join_lines(cell_text(words) for words in filled), Box.around(_box(words) for words in filled))
-                if filled
-                else None
-            )
+            if len(filled) == 1:
+                made.append(Cell(cell_text(filled[0]).strip(), _box(filled[0])))
+            elif filled:
+                box = Box.around(_box(words) for words in filled)
+                made.append(Cell(join_lines(cell_text(words) for words in filled), box))
+            else:
+                made.append(None)
         ends = False
         if group and made[0] is not None:
             indent = made[0].box.x0
@@ -302,4 +308,7 @@ def _wraps(above: Label, below: Label, right: float) -> bool:
 
 
 def _box(words: list[Word]) -> Box:
-    return Box(min(w.x0 for w in words), min(w.y0 for w in words), max(w.x1 for w in words), max(w.y1 for w in words))
+    if len(words) == 1:  # most cells
+        return words[0].box
+    _, lefts, tops, rights, bottoms, _, _, _ = zip(*words, strict=True)
+    return Box(min(lefts), min(tops), max(rights), max(bottoms))

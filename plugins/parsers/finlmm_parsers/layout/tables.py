@@ -7,6 +7,8 @@ numbers cost next to nothing.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from finlmm_core.domain import Box, FigureKind
 from finlmm_parsers.layout.captions import link_captions, numbered_caption
 from finlmm_parsers.layout.cells import read_cells
@@ -48,7 +50,9 @@ def find_tables(page: PagePrimitives, lines: list[Line]) -> list[TableRegion]:
             table.title = caption.text if caption else ""
             others = [other.box for other in tables if other is not table]
             above = [line for line in lines_above(table.box, lines) if not any(b.overlap(line.box) for b in others)]
-            head = [line.text for line in lines if line.y0 < table.box.y1 and table.box.covers(line.box) > 0.5][:40]
+            top, bottom = table.box.y0, table.box.y1
+            inside = (line for line in lines if line.y0 < bottom and line.y1 > top and table.box.covers(line.box) > 0.5)
+            head = [line.text for line in islice(inside, 40)]
             set_units(table, head, above)
     return tables
 

@@ -46,9 +46,10 @@ class Line:
             longest = first
         else:
             self.x0 = first[1]
-            self.y0 = min([word[2] for word in words])
-            self.x1 = max([word[3] for word in words])
-            self.y1 = max([word[4] for word in words])
+            _, _, tops, rights, bottoms, _, _, _ = zip(*words, strict=True)
+            self.y0 = min(tops)
+            self.x1 = max(rights)
+            self.y1 = max(bottoms)
             last = words[-1]
             if first[5] == last[5] and first[6] == last[6]:
                 longest = first
