@@ -34,7 +34,7 @@ def digest(run: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synth")
-    subprocess.run([FINLMM, "synth", str(folder), "-n", "4", "--seed", "11", "--quiet"], check=True)
+    subprocess.run([FINLMM, "synth", str(folder), "-n", "2", "--seed", "11", "--quiet"], check=True)
     return folder
 
 
