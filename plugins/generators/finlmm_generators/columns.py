@@ -34,7 +34,7 @@ _NOT_AMOUNT = re.compile(
 _PERCENT = re.compile(r"%|(?<![a-z])(?:percent|percentage|pct)(?![a-z])|占比|比重|比例|百分比", re.IGNORECASE)
 
 #: Units as headings shorten them: "£'000", "£m"; the sign alone would leave its letter behind.
-_SHORT_UNIT = re.compile(r"[$€£¥]?['’`]?000s?\b|[$€£¥]\s?(?:mn|bn|m|k)\b", re.IGNORECASE)
+_SHORT_UNIT = re.compile(r"[$€£¥]?['’`]?000s?\b|[$€£¥]\s?['’`]?(?:mn|bn|m|k)\b", re.IGNORECASE)
 # 'Fair value movement to 31 March 2022' without its date, and 'Quoted prices in' before a day, which is cut off.
 _DANGLING = re.compile(r"(?:\s+(?:to|by|at|as|on|in|of|for|from|the|and|during|since|until|due))+\Z", re.IGNORECASE)
 _BROKEN = re.compile(r"\s(?:in|and|the|with|or|less)\Z", re.IGNORECASE)

@@ -55,7 +55,9 @@ OPENING = re.compile(
     r"beginning|opening|balances?,? (?:at|as of) january 1|at january 1|january 1\Z|期初|年初", re.IGNORECASE
 )
 BALANCE_ROW = re.compile(
-    r"beginning|ending|end of|balance|at (?:december|june|march|september)|期初|期末|余额", re.IGNORECASE
+    r"beginning|ending|end of|balance|at (?:december|june|march|september)|"
+    r"\A(?:same|prior|current|previous) (?:period|year|quarter)\b|期初|期末|余额",
+    re.IGNORECASE,
 )
 # Rows that are no items beside others: balances of a roll-forward, what is taken off.
 UNLIKE = re.compile(rf"{BALANCE_ROW.pattern}|accumulated|allowance|reserve|累计折旧|准备", re.IGNORECASE)

@@ -87,7 +87,9 @@ def knowledge_questions(
             continue
         for row in grid.rows:
             term = term_of(row.label, language)
-            if term is not None and row.unique and row.cells and _at_home(term, grid, language):
+            if term is None or not row.unique or not row.cells or (_RATIO.search(term.key) and row.kind == "amount"):
+                continue
+            if _at_home(term, grid, language):
                 candidates.setdefault(term.key, []).append((place, grid, row))
     made: Counter[str] = Counter()
     chosen: list[tuple[int, Grid, Row, Term]] = []
@@ -130,6 +132,14 @@ _FLOW_TERMS = frozenset(
     ]
 )
 
+#: Titles of tables that show what happened to an item, under the item's name.
+_ELSEWHERE = re.compile(
+    r"\bimpacts?\b|\beffects?\b|details? about|affected|reclassif|reconciliation|recogni[sz]ed in|影响|调节",
+    re.IGNORECASE,
+)
+#: Terms that are shares: an amount under such a name ('Gross margin') is another measure.
+_RATIO = re.compile(r"_(?:margin|rate|ratio|yield|growth)\Z|\Ar(?:oe|oa|oic)\Z")
+
 
 def _at_home(term: Term, grid: Grid, language: Language) -> bool:
     """Whether the table shows the term itself and not another measure's part that bears its name.
@@ -138,6 +148,8 @@ def _at_home(term: Term, grid: Grid, language: Language) -> bool:
     'Receivables' in a statement of cash flows is a change of receivables.
     """
     title = table_title(grid)
+    if _ELSEWHERE.search(title):
+        return False
     flows = (
         bool(_FLOW.search(title))
         or sum(bool(re.search(r"net cash|现金流", row.label, re.IGNORECASE)) for row in grid.rows) >= 2

@@ -167,6 +167,7 @@ def clean_title(text: str, language: Language, sentence: bool = False) -> str:
         )
         text = re.sub(r"[\s,]+\(?in\s+(?:millions|thousands|billions)\)?\Z", "", text, flags=re.IGNORECASE)
     text = clean(_FIRST_DATE.sub("", text))
+    text = re.sub(r"(?<=[A-Za-z][a-z])\s([b-z])\Z", r"\1", text)  # 'Balance Shee t', as some headings are set
     text = re.sub(r"\s+[$€£¥]\s?(?:B|M|K|bn|mn|m|k)\Z", "", text)
     text = re.sub(r"\A\(([^()]*)\)\Z", r"\1", text)
     text = re.sub(r"\bour\s", "", text)

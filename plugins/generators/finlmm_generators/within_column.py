@@ -24,6 +24,16 @@ from finlmm_generators.drafts import (
 )
 from finlmm_generators.grid import Cell, Column, Grid, Row
 
+_ADJUSTED = re.compile(
+    r"adjusted|adjustments?\b|non-?gaap|underlying|excluding|normali[sz]ed|reconcil|core earnings|经调整|扣非|调整后|剔除",
+    re.IGNORECASE,
+)
+_EARNED = re.compile(
+    r"\A(?:total )?(?:(?:net|gross|operating|comprehensive|pre-?tax|segment) )*(?:income|profit|earnings|loss|margin|ebitda?)\b(?! tax)|"
+    r"(?:net|operating|gross) (?:income|profit|earnings|loss|margin)|(?:income|profit|earnings|loss) (?:before|from|after|attributable)|利润|收益",
+    re.IGNORECASE,
+)
+
 
 def in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Draft]:
     if column.role == "percent":
@@ -36,7 +46,7 @@ def in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dra
         values = {row.index: row.cells[column.index].value for row in held}
         positive = [row for row in held if values[row.index] > 0]
         spoken = [row for row in positive if is_money(row, grid)]
-        for first, second in list(combinations(spoken, 2))[:5]:
+        for first, second in [pair for pair in combinations(spoken, 2) if not _bridged(grid, pair)][:5]:
             high, low = (first, second) if values[first.index] >= values[second.index] else (second, first)
             if values[high.index] == values[low.index] or values[high.index] > 20 * values[low.index]:
                 continue
@@ -45,7 +55,8 @@ def in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dra
                 "difference_rows", ARITHMETIC, (high, low), (column,), cells, "a - b", "amount",
                 (("sum instead of difference", "a + b"), ("first row only", "a"), ("second row only", "b"), ("average", "(a + b) / 2")), pool=tuple(held),
             )  # fmt: skip
-        for first, second in list(combinations([row for row in positive if row.kind != "percent"], 2))[:5]:
+        amounts = [row for row in positive if row.kind != "percent"]
+        for first, second in [pair for pair in combinations(amounts, 2) if not _bridged(grid, pair)][:5]:
             high, low = (first, second) if values[first.index] >= values[second.index] else (second, first)
             cells = (high.cells[column.index], low.cells[column.index])
             if is_solid(cells[1]) and Decimal("1.05") < cells[0].value / cells[1].value < 30:
@@ -80,6 +91,12 @@ def in_column(grid: Grid, column: Column, pool: tuple[Row, ...]) -> Iterator[Dra
         if any(cell.number.unit == "percent" and cell.value >= 100 for row in held for cell in row.cells.values()):
             continue
         yield from _statistics_in_column(grid, column, held, spoken)
+
+
+def _bridged(grid: Grid, pair: tuple[Row, Row]) -> bool:
+    """Whether a reconciliation leads from one of the rows to its adjusted self by way of the other, an adjustment."""
+    earned = sum(bool(_EARNED.search(row.label)) for row in pair)
+    return earned == 1 and any(_ADJUSTED.search(row.label) for row in grid.rows)
 
 
 def _holds_a_sum(cells: list[Cell]) -> bool:
@@ -168,17 +185,6 @@ def _threshold(values: list[Decimal]) -> Decimal | None:
             if low * Decimal("1.02") < limit < high * Decimal("0.98"):
                 return Decimal(f"{limit:f}")
     return None
-
-
-_ADJUSTED = re.compile(
-    r"adjusted|adjustments?\b|non-?gaap|underlying|excluding|normali[sz]ed|reconcil|core earnings|经调整|扣非|调整后|剔除",
-    re.IGNORECASE,
-)
-_EARNED = re.compile(
-    r"\A(?:total )?(?:(?:net|gross|operating|comprehensive|pre-?tax|segment) )*(?:income|profit|earnings|loss|margin|ebitda?)\b(?! tax)|"
-    r"(?:net|operating|gross) (?:income|profit|earnings|loss|margin)|(?:income|profit|earnings|loss) (?:before|from|after|attributable)|利润|收益",
-    re.IGNORECASE,
-)
 
 
 def shares_of_totals(grid: Grid) -> Iterator[Draft]:
