@@ -98,7 +98,7 @@ def read_column(index: int, heading: str, cells: list[str]) -> Column:
         return Column(index, cleaned, "empty")
     if _PERCENT.search(cleaned) or percents == len(numbers):
         return Column(index, cleaned, "percent", None, rest, units)
-    return Column(index, cleaned, "category", None, rest, units)
+    return Column(index, cleaned, "category" if rest else "empty", None, rest, units)
 
 
 _ENDED = re.compile(
@@ -131,6 +131,7 @@ def without_borrowed_headings(columns: list[Column]) -> list[Column]:
     heading, the words that they share with others were spread too far.
     """
     doubtful: set[int] = set()
+    named = {c.period.key for c in columns if c.role == "period" and c.period is not None and c.rest}
     words = {column.index: column.rest.split() for column in columns if column.rest and column.role != "empty"}
     periods = {column.index: column.period.key if column.period else "" for column in columns}
     for index, own in words.items():
@@ -144,4 +145,8 @@ def without_borrowed_headings(columns: list[Column]) -> list[Column]:
                 shared += 1
             if 0 < shared < min(len(own), len(theirs)) and theirs[shared][0] in "(,（" and own[shared][0].isalpha():
                 doubtful.add(index)
+    for column in columns:
+        # Two columns of one period, and only the other one says of what.
+        if column.role == "period" and column.period is not None and not column.rest and column.period.key in named:
+            doubtful.add(column.index)
     return [replace(column, role="empty") if column.index in doubtful else column for column in columns]

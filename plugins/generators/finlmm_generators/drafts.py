@@ -145,6 +145,9 @@ def _runs(rows: tuple[Row, ...]) -> list[list[Row]]:
     return [run for run in runs if len(run) >= 2]
 
 
+_LESS = re.compile(r"\s*(?:less|deduct|minus|减)\s*[:：]", re.IGNORECASE)
+
+
 def comparable(grid: Grid, pool: tuple[Row, ...]) -> tuple[list[list[Row]], int]:
     """Return the parts of verified totals, then runs of rows that belong to none of them; and how many are the former."""
     held = {row.index for row in pool}
@@ -155,8 +158,14 @@ def comparable(grid: Grid, pool: tuple[Row, ...]) -> tuple[list[list[Row]], int]
     taken = {row.index for group in groups for row in group} | {found.total.index for found in grid.sums}
     runs = _runs(tuple(row for row in pool if row.index not in taken))
 
+    def _taken_off(row: Row) -> bool:
+        return not grid.transposed and bool(_LESS.match(grid.table.rows[row.index][0]))
+
     def plain(listed: list[list[Row]]) -> list[list[Row]]:
-        without = [[r for r in group if not UNLIKE.search(r.label) and r.label.lower() != title] for group in listed]
+        without = [
+            [r for r in group if not UNLIKE.search(r.label) and r.label.lower() != title and not _taken_off(r)]
+            for group in listed
+        ]
         return [group for group in without if len(group) >= 2]
 
     parts = plain(groups)

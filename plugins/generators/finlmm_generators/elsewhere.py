@@ -13,7 +13,7 @@ Key = tuple[str, str]
 
 
 def _label(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text.lower()).strip()
+    return re.sub(r"\Atotal (?=\w)", "", re.sub(r"[\W_]+", " ", text.lower()).strip())
 
 
 def _heading(column: Column) -> str:

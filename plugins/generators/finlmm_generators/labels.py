@@ -12,7 +12,9 @@ _MARKS = re.compile(
     r"(?:\s*(?:\((?:\d{1,2}|[a-h]|[ivx]{1,4}|note\s\d+|see note[^)]{0,20})\)|\[\d{1,2}\]|[*†‡§#^]+|(?<![mt])[¹²³⁴⁵⁶⁷⁸⁹⁰]+|（注?\d{1,2}）))+\s*\Z",
     re.IGNORECASE,
 )
-_INNER_MARKS = re.compile(r"(?<=[A-Za-z)])\((?:\d{1,2}|[a-h])\)(?=\s|,|\Z)|[†‡§]|(?<![mt])[¹²³⁴⁵⁶⁷⁸⁹⁰]")
+_INNER_MARKS = re.compile(
+    r"(?<=\w)\*+(?=\s)|(?<=[A-Za-z)])\((?:\d{1,2}|[a-h])\)(?=\s|,|\Z)|[†‡§]|(?<![mt])[¹²³⁴⁵⁶⁷⁸⁹⁰]"
+)
 _PREFIX = re.compile(
     r"\A(?:less|add|plus|minus|deduct|divided by|multiplied by|of which|including|其中|减|加)\s*[:：]\s*(?=\S)",
     re.IGNORECASE,

@@ -49,7 +49,7 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
     }
     rows: list[Row] = []
     for i, texts in enumerate(source.rows):
-        label = clean(texts[0]) if texts else ""
+        label = clean(_whole_label(texts, source.header))
         group = section_label(source.row_groups[i]) if i < len(source.row_groups) else ""
         cells: dict[int, Cell] = {}
         broken = False
@@ -78,13 +78,23 @@ def read_grid(table: Table, figure: Figure, language: Language, report_title: st
     rows = without_share_lines(rows)
     if states_percent(rows, source):
         rows = [replace(row, kind="percent") if row.kind == "amount" else row for row in rows]
-    labels = [without_unit(clean(row[0])) if row else "" for row in source.rows]
+    labels = [without_unit(clean(_whole_label(row, source.header))) for row in source.rows]
     rows = marked_unique(rows, labels, titled=bool(clean_title(table.title, language)))
     grid_columns = tuple(column for column in columns if column.index in usable)
     grid = Grid(table, figure, language, grid_columns, tuple(rows), (), table_units, turned is not None)
     return Grid(
         table, figure, language, grid_columns, tuple(rows), tuple(find_sums(grid)), table_units, turned is not None
     )
+
+
+def _whole_label(texts: tuple[str, ...], header: tuple[str, ...]) -> str:
+    """Return a row's label with the words that stand beside it under no heading: 'Benefit cost -', 'Discount rate'."""
+    words = [texts[0]] if texts else []
+    for text, heading in zip(texts[1:], header[1:], strict=False):
+        if heading.strip() or sum(c.isalpha() for c in text) < 3 or any(c.isdigit() for c in text):
+            break
+        words.append(text)
+    return " ".join(words)
 
 
 def _transpose(table: Table) -> Table | None:

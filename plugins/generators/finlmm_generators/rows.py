@@ -25,7 +25,10 @@ _PER_SHARE = re.compile(
     r"per\s+(?:common\s+|ordinary\s+|class\s+\w\s+|diluted\s+|basic\s+)*(?:share|ads|unit)|(?<![a-z])eps(?![a-z])|每股|per\s+\w+\s+share",
     re.IGNORECASE,
 )
-_SHARES = re.compile(r"(?<![a-z])shares?(?![a-z])|股数|股本总数|股份数", re.IGNORECASE)
+_EPS_PART = re.compile(r"\b(?:eps|earnings per share)\W{0,3}(?:numerator|denominator)", re.IGNORECASE)
+_SHARES = re.compile(
+    r"(?<![a-z])shares?(?![a-z])|anti-?dilutive|(?:stock|share) equivalents|股数|股本总数|股份数", re.IGNORECASE
+)
 _COUNT = re.compile(
     r"number of|(?<![a-z])(?:employees|headcount|stores|restaurants|customers|users|accounts|subscribers|properties|units|vehicles|countries|"
     r"locations|aircraft|members|transactions|volumes?|barrels|tonnes|tons|mwh|gwh|mw|square|options|awards|rsus|warrants)(?![a-z])|"
@@ -44,7 +47,7 @@ def without_unit(label: str) -> str:
 
 
 def row_kind(label: str, group: str, numbers: list[Number], table_units: Units) -> RowKind:
-    both = f"{group} {label}"
+    both = _EPS_PART.sub("", f"{group} {label}")
     percents = sum(n.unit == "percent" for n in numbers)
     if percents == len(numbers):
         return "percent"
