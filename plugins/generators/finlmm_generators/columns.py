@@ -27,7 +27,7 @@ MONTH_DAY = re.compile(
 )
 # Columns of rates, terms and prices beside columns of amounts: their figures have a unit of their own.
 _NOT_AMOUNT = re.compile(
-    r"(?<![a-z])(?:ages?|years?|months?|days|term|life|maturity|maturities|price|rates?|ratio|yield|per share|average|shares?|number|units?|options?|awards?|multiple)(?![a-z])|"
+    r"(?<![a-z])(?:weighted(?:-?\s?average)?|grant.?date|ages?|years?|months?|days|term|life|maturity|maturities|price|rates?|ratio|yield|per share|average|shares?|number|units?|options?|awards?|multiple)(?![a-z])|"
     r"每股|价格|均价|利率|年限|期限|股数|数量|倍",
     re.IGNORECASE,
 )
