@@ -84,7 +84,7 @@ def choose_wrong(
             continue
         if bounds is not None and not bounds[0] <= value <= bounds[1]:
             continue
-        if value == 0 or not Decimal("0.04") <= abs(value) / max(abs(gold), step) <= 25:
+        if abs(value) < step or not Decimal("0.04") <= abs(value) / max(abs(gold), step) <= 25:
             continue
         text = shown(value)
         if text in texts:
