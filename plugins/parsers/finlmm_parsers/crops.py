@@ -1,8 +1,8 @@
 """Crops: how large they are, and a PNG encoder that costs a fraction of Pillow's time on rendered pages.
 
-Nearly all of Pillow's time goes into trying row filters and into zlib; flat pages need no filter, and zlib-ng compresses
-them in a third of zlib's time. (ISA-L is twice as fast again, but about one crop in ten thousand came out in other
-bytes from one process to the next, and images are named by their bytes.)
+Nearly all of Pillow's time goes into trying row filters and into zlib; flat pages need no filter, and zlib-ng takes a
+third of zlib's time. (ISA-L is twice as fast again, but about one crop in ten thousand came out in other bytes from one
+process to the next, and images are named by their bytes.)
 """
 
 from __future__ import annotations
