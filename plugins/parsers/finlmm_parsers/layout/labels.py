@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from finlmm_parsers.layout.rules import Band
 from finlmm_parsers.layout.text import is_cjk
+from finlmm_parsers.layout.values import is_leader
 from finlmm_parsers.primitives import Word
 
 _TIGHT = 0.55  # em; lines of one label stand closer than this
@@ -142,6 +143,8 @@ def _goes_on(above: Label, below: Label, right: float, counts: Counter[int] | No
     if gap > _TIGHT * size or abs(above.size - below.size) > 0.8 or below.x0 < above.x0 - 2 * size:
         return False
     text = above.words[-1].text
+    if is_leader(text):
+        return False  # the dots lead from the end of a label to its values
     if text[-1] in ":：" or _MARKER.match(below.words[0].text):
         return False
     if counts is not None:

@@ -118,7 +118,7 @@ def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[i
             first = position  # a value on a line of its own at the top of the body
             below = row
             continue
-        over = bool(row.values) or any(t.x1 > left for t in row.texts)
+        over = bool(row.values) or any(line.x1 > left for line in row.lines)  # a lone "%" is neither value nor text
         if over:
             heads.add(position)
             if heads == {position}:

@@ -23,6 +23,7 @@ _DASH = re.compile(r"^[$€£¥]?[-−–—‐―－]{1,3}[%)]?$")
 _WORDS = re.compile(r"^(?:\(?n/?[am]\.?\)?|n\.m\.?|nmf?|nil|not meaningful|[√✓✔●○◯×☑☒✗]|\*{1,3}|--+)$", re.IGNORECASE)
 _CURRENCY = re.compile(rf"^\(?(?:{_SIGN})\(?$")
 _AFTER = re.compile(r"^(?:%|\)|\)%|%\)|‰|pts?\.?|bps|pp|x|[*†‡§]{1,3}|\(\w\)|[)\]]+)$")
+_MEASURES = frozenset(("%", "‰", "bps", "pp", "pts", "pts."))
 _LEADER = re.compile(r"^(?:[.·•…_]{3,}|[.…][.…\s]*)$")
 _YEAR = re.compile(
     r"^(?:(?:FY|CY)?(?:19|20)\d\d(?:年(?:度|末|底)?|[AEFaef])?|['’]\d\d[AEF]?|FY\d\d[AEF]?|[1-4]Q\d\d[AEF]?|Q[1-4]|[12]H\d\d[AEF]?"
@@ -84,6 +85,8 @@ def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
         kinds = _kinds(words)
         if kinds is not None and position == 0 and len(lines) > 1 and _is_marker(words, lines[1]):
             kinds = None  # the number of a note or list item, or a rank, belongs to its text
+        if kinds == ["A"] and words[0].text in _MEASURES and _stands_apart(words[0], values):
+            kinds = None  # far from any number it is a heading of its own
         if kinds is None:
             texts.append(line)
             before = []
@@ -103,10 +106,15 @@ def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
     return values, texts
 
 
+def _stands_apart(word: Word, values: list[Value]) -> bool:
+    return not values or word.x0 - values[-1].x1 >= 2.5 * word.size
+
+
 def part_lines(lines: list[Line]) -> list[Line]:
-    """Part a number from a text that it stands close to, in rows that hold other cells of numbers."""
+    """Part what follows the dots after a label, and in rows with other numbers a number from a text close to it."""
     if all(len(line.words) == 1 for line in lines):
         return lines
+    lines = [part for line in lines for part in _after_leader(line)]
     parted: list[Line] = []
     known = [_kinds(line.words) is not None for line in lines]
     if not any(known):
@@ -123,6 +131,16 @@ def part_lines(lines: list[Line]) -> list[Line]:
                 start = i
         parted.append(Line(words[start:], line.row, join_words(words[start:])) if start else line)
     return parted
+
+
+def _after_leader(line: Line) -> list[Line]:
+    """Part a line after the dots that lead from its label to the next cell, however close that stands."""
+    words = line.words
+    for i in range(1, len(words) - 1):
+        if words[i].text[-1] in ".·…_" and len(words[i].text) > 2 and is_leader(words[i].text):
+            rest = words[i + 1 :]
+            return [Line(words[: i + 1], line.row, join_words(words[: i + 1])), Line(rest, line.row, join_words(rest))]
+    return [line]
 
 
 def _is_plain(word: Word) -> bool:
