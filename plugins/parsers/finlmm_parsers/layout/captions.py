@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from finlmm_core.domain import Box, FigureKind
-from finlmm_parsers.layout.headings import is_unit_note
+from finlmm_parsers.layout.headings import has_unit_behind, is_unit_note
 from finlmm_parsers.layout.text import has_cjk, join_lines
 from finlmm_parsers.layout.types import Caption, Line
 from finlmm_parsers.primitives import PagePrimitives
@@ -214,7 +214,7 @@ def _distance(caption: Box, box: Box) -> tuple[float, bool] | None:
         if -gap > max(3 * height, 0.25 * box.height):
             return None
         gap = 0.0
-    if gap > max(4.0 * min(height, 14.0), 30.0):
+    if gap > max(5.0 * min(height, 14.0), 30.0):
         return None
     sideways = abs(caption.x0 - box.x0)
     centred = abs(caption.x0 + caption.x1 - box.x0 - box.x1) / 2
@@ -364,7 +364,7 @@ def _title_like(line: Line, box: Box, kind: FigureKind) -> bool:
         return False
     if text[0].islower():
         return False
-    if line.bold or _parenthesis(text):
+    if line.bold or _parenthesis(text) or has_unit_behind(text):
         return True
     # a line of prose runs over the whole column; a title is shorter than the figure or stands over its middle
     short = line.x1 - line.x0 < 0.75 * max(box.width, 150.0)

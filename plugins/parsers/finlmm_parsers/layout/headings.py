@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,12 @@ from finlmm_parsers.primitives import Word
 
 if TYPE_CHECKING:
     from finlmm_parsers.layout.cells import Column
+
+_UNIT_AFTER_TITLE = re.compile(r"^(?P<title>[^()（）]{2,}?)\s*[(（](?P<unit>.+)[)）]$")
+# what a note begins with that tells of units before its parenthesis ("Amounts in (thousands)", "单位（万元）")
+_UNIT_WORD = re.compile(
+    r"^\s*(?:units?|amounts?|figures?|values?|expressed|stated|all|in|单位|單位|金额|金額|货币|币种)(?![a-z])", re.I
+)
 
 
 class Piece(NamedTuple):
@@ -87,11 +94,25 @@ def read_units(text: str) -> Units:
 
 
 def is_unit_note(text: str) -> bool:
-    """Tell whether a text is nothing but a unit: "(in millions)", "人民币百万元", "€ million"."""
+    """Tell whether a text is nothing but a unit: "(in millions)", "人民币百万元", "€ million".
+
+    A title with its unit in parentheses ("Summary of results (in millions)") is none, however short.
+    """
     if len(text) > 60:
         return False
     found = read_units(text)
+    if has_unit_behind(text):
+        return False
     return (found.scale != 1 or found.currency is not None) and len(found.text) >= 0.6 * len(text.strip("()（） "))
+
+
+def has_unit_behind(text: str) -> bool:
+    """Tell whether a text is a title with its unit in parentheses behind it."""
+    match = _UNIT_AFTER_TITLE.match(text)
+    if match is None or _UNIT_WORD.match(match["title"]):
+        return False
+    before, behind = read_units(match["title"]), read_units(match["unit"])
+    return before.scale == 1 and before.currency is None and (behind.scale != 1 or behind.currency is not None)
 
 
 def _row_pieces(row: Row, columns: list[Column], ruling: Ruling, below: list[str], under: list[Piece]) -> list[Piece]:
