@@ -395,7 +395,8 @@ class Judge:
             section = _letters(table.row_groups[i])
             # A footnote's number and a unit are no part of the name.
             label = re.sub(r"\s*[(（](\d|[^()（）]*[元股人%][^()（）]*)[)）]$", "", re.sub(r"\s*\(\d\)$", "", row[0]))
-            names = {_letters(label), _letters(row[0]), _letters(f"{label} ({table.row_groups[i]})")}
+            names = {_letters(name) for name in (label, row[0])}
+            names |= {_letters(f"{name} ({table.row_groups[i]})") for name in (label, row[0])}
             for j in range(1, len(row)):
                 heading = _letters(table.header[j])
                 straight = first in names and second == heading and (not group or group == section)

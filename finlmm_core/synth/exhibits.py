@@ -60,7 +60,7 @@ class Exhibits:
             unit=unit,
             scale=self.company.unit.scale if money else 1,
             currency=self.company.unit.currency if money else None,
-            currency_printed=voice.zh or self.signs or bool(_CURRENCY.search(unit)),
+            currency_printed=voice.zh or (self.signs and signed > 0) or bool(_CURRENCY.search(unit)),
             text_columns=text_columns,
         )
 
