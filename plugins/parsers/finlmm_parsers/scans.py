@@ -102,9 +102,10 @@ def read_scan(page: PagePrimitives, source: Renders, ocr: OcrEngine) -> PagePrim
         ocr: reads the picture, once.
     """
     from finlmm_parsers.scan_shapes import shapes_of_picture
+    from finlmm_parsers.scan_skew import straightened
     from finlmm_parsers.scan_words import words_of_lines
 
-    image = source.render(page.number, None, LONGER_SIDE * 72.0 / max(page.width, page.height))
+    image = straightened(source.render(page.number, None, LONGER_SIDE * 72.0 / max(page.width, page.height)))
     points = page.width / image.width
     pixels = np.asarray(image.convert("RGB"))
     read = words_of_lines(ocr.read([image])[0], np.asarray(image.convert("L")), points)
