@@ -269,7 +269,12 @@ def _lines(page: PagePrimitives, indices: list[int]) -> list[Mark]:
     for index in indices:
         shape = page.shapes[index]
         w, h = shape[2] - shape[0], shape[3] - shape[1]
-        if w >= 36.0 and h >= 2.0 and shape.segments >= 4 and not _is_frame(shape, page):
+        if (
+            w >= 36.0
+            and h >= 2.0
+            and (shape.segments >= 4 or (shape.segments == 3 and _has_markers(shape, page)))
+            and not _is_frame(shape, page)
+        ):
             found.append(Mark("line", shape.box, [index], {shape.stroke or 0}))
         elif shape.segments <= 3 and max(w, h) >= 3.0:
             short.setdefault(shape.stroke or 0, []).append(index)
@@ -281,6 +286,20 @@ def _lines(page: PagePrimitives, indices: list[int]) -> list[Mark]:
             if len(chain) >= 4 and box.width >= 36.0 and box.height >= 4.0:
                 found.append(Mark("line", box, chain, {colour}))
     return found
+
+
+def _has_markers(shape: Shape, page: PagePrimitives) -> bool:
+    """Tell whether spots in its colour stand along a path and at both its ends: a series of three points."""
+    spots = [
+        (other[0] + other[2]) / 2
+        for other in page.shapes
+        if other.fill == shape.stroke
+        and 2.0 <= other[2] - other[0] <= 9.0
+        and 2.0 <= other[3] - other[1] <= 9.0
+        and shape[1] - 5.0 <= (other[1] + other[3]) / 2 <= shape[3] + 5.0
+    ]
+    within = sum(shape[0] - 2.0 <= x <= shape[2] + 2.0 for x in spots)
+    return within >= 3 and all(any(abs(x - end) <= 2.0 for x in spots) for end in (shape[0], shape[2]))
 
 
 def _is_frame(shape: Shape, page: PagePrimitives) -> bool:

@@ -113,7 +113,11 @@ def add_title(
         words = text_length(stack[0].text)
         if (words <= 9 and not prose[lines.index(stack[0])]) or (words <= 14 and centred):
             last = 0
-        if len(stack) > 1 and not stack[0].bold and abs(stack[1].size - stack[0].size) < 0.3:
+        if not stack[0].bold and any(
+            abs(line.size - stack[0].size) < 0.3
+            and (line is stack[1] if len(stack) > 1 else _ends_paragraph(line, stack[0]) and prose[lines.index(line)])
+            for line in above
+        ):
             last = -1  # the last line of a paragraph
     taken = stack[: max(0, last + 1)]
     running = [line for line in taken if not line.bold]
@@ -135,8 +139,13 @@ def _add_framed_title(seed: Seed, seeds: Sequence[Seed], lines: Sequence[Line], 
         for line, running in zip(lines, prose, strict=True)
         if line.y1 <= seed.box.y0 + 0.5 * line.size and within.covers(line.box) > 0.95
     ]
+    # a frame that nobody sees may lie close under running text, which is wider than the chart or ends as sentences do
     if 0 < len(framed) <= 2 and not any(
-        (running and not line.bold and len(framed) > 1) or numbered_caption(line.text) or is_source_note(line.text)
+        (running and not line.bold and (len(framed) > 1 or line.x1 > frame.x1 - 0.1 * frame.width))
+        or line.text.endswith((".", "。", "；", ";"))
+        or line.y0 < frame.y0 - 1.0
+        or numbered_caption(line.text)
+        or is_source_note(line.text)
         for line, running in framed
     ):
         seed.box = Box.around((seed.box, *(line.box for line, _ in framed)))
@@ -162,6 +171,11 @@ def _is_heading(line: Line, left: float, right: float, body: float, titled: bool
     if abs(line.x0 + line.x1 - left - right) < 0.12 * (right - left):
         return False
     return line.size > 1.45 * body if body else titled and line.size > 15.0
+
+
+def _ends_paragraph(above: Line, line: Line) -> bool:
+    """Tell whether a line stands right under another, flush with it."""
+    return 0.0 <= line.y0 - above.y1 + 1.0 < 0.8 * line.size and abs(above.x0 - line.x0) < 2.0
 
 
 def _body_size(lines: Sequence[Line], prose: Sequence[bool]) -> float:

@@ -17,6 +17,7 @@ from finlmm_parsers.chart_marks import THIN, Mark, backgrounds, find_marks, is_u
 from finlmm_parsers.chart_prose import is_legend, prose_lines
 from finlmm_parsers.chart_titles import add_title, with_title_rule
 from finlmm_parsers.layout.captions import is_source_note, numbered_caption
+from finlmm_parsers.layout.headings import is_unit_note
 from finlmm_parsers.layout.types import FigureRegion, Line, TableRegion
 from finlmm_parsers.primitives import PagePrimitives, Shape
 
@@ -327,7 +328,8 @@ def _belongs(seed: Seed, line: Line, running: bool, reach: float, row: Sequence[
             return False  # a heading; titles are looked for when the chart has grown
         if text.y0 >= seed.ceiling - 2.0 and seed.ceiling < core.y0 - 20.0:
             return True
-        far = 10.0 * size + 0.5 * core.height if legend else 1.8 * size
+        # an axis' unit stands at the axis' end, which values printed over the marks may push far from the ink
+        far = 10.0 * size + 0.5 * core.height if legend else (3.0 if is_unit_note(line.text) else 1.8) * size
         return above <= far * reach and text.y0 >= core.y0 - max(120.0, 1.0 * core.height)
     if beside > -0.5 * size and text.y0 >= box.y0 - size and text.y1 <= box.y1 + size:
         far = 5.0 * size if seed.marks[0].kind == "wedges" else 3.0 * size
