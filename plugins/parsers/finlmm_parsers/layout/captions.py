@@ -145,7 +145,7 @@ def _inside(line: Line, box: Box) -> bool:
 
 def _beside_column(caption: Box, box: Box) -> bool:
     """Tell whether a caption set flush left may belong to a figure that is centred in the same column."""
-    return caption.x1 <= box.x0 and box.x0 - caption.x0 < 0.8 * box.width
+    return caption.x0 < box.x0 and caption.x1 < box.x1 and box.x0 - caption.x0 < 0.8 * box.width
 
 
 def _alone(line: Line, lines: list[Line], box: Box, boxes: Sequence[tuple[Box, FigureKind]]) -> bool:

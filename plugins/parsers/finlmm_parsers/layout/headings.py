@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from finlmm_parsers.layout.cells import Column
 
 _UNIT_AFTER_TITLE = re.compile(r"^(?P<title>[^()（）]{2,}?)\s*[(（](?P<unit>.+)[)）]$")
+_CURRENCY_LABEL = re.compile(r"(?:币种|幣種|货币|貨幣)\s*[:：]\s*\w{1,4}")  # names what the unit's currency is anyway
 # what a note begins with that tells of units before its parenthesis ("Amounts in (thousands)", "单位（万元）")
 _UNIT_WORD = re.compile(
     r"^\s*(?:units?|amounts?|figures?|values?|expressed|stated|all|in|单位|單位|金额|金額|货币|币种)(?![a-z])", re.I
@@ -103,7 +104,9 @@ def is_unit_note(text: str) -> bool:
     found = read_units(text)
     if has_unit_behind(text):
         return False
-    return (found.scale != 1 or found.currency is not None) and len(found.text) >= 0.6 * len(text.strip("()（） "))
+    return (found.scale != 1 or found.currency is not None) and len(found.text) >= 0.6 * len(
+        _CURRENCY_LABEL.sub("", text).strip("()（） ")
+    )
 
 
 def has_unit_behind(text: str) -> bool:

@@ -106,7 +106,13 @@ def _headings(draft: Draft, rows: list[Row], ruling: Ruling) -> tuple[int, set[i
             break
         if gap > (1.0 if heads else 1.9) * size and not _rule_between(row, below, draft, ruling):
             break
-        if heads and len(row.lines) == 1 and is_unit_note(row.lines[0].text) and not _over_middle(row, draft):
+        if (
+            heads
+            and len(row.lines) == 1
+            and is_unit_note(row.lines[0].text)
+            and not _over_middle(row, draft)
+            and not _goes_on(row, below, draft)
+        ):
             break
         if any(numbered_caption(text.text) for text in row.texts):
             break
@@ -165,6 +171,18 @@ def _label_lines(first: int, rows: list[Row], draft: Draft, ruling: Ruling) -> i
             break
         top = position
     return top
+
+
+def _goes_on(row: Row, below: Row, draft: Draft) -> bool:
+    """Tell whether a line over the stub goes on in the headings right below it, so that it is the stub's heading."""
+    line = row.lines[0]
+    return line.x1 < draft.left and any(
+        other.x1 < draft.left
+        and abs(other.x0 - line.x0) < 2
+        and other.bold == line.bold
+        and below.y0 - row.y1 < 0.45 * row.size
+        for other in below.texts
+    )
 
 
 def _rule_between(row: Row, below: Row, draft: Draft, ruling: Ruling) -> bool:
