@@ -45,7 +45,7 @@ class Exhibits:
         voice = self.voice
         unit = voice.unit_heading if money else ""
         stub = ""
-        if money and self.unit_place == "stub":
+        if money and (self.unit_place == "stub" or (self.unit_place == "column" and not signed)):
             stub = unit if voice.zh else f"({unit})" if unit[0].islower() else unit
         if money and self.unit_place == "column" and signed:
             last = list(levels[-1])
