@@ -399,7 +399,7 @@ def test_parsing_costs_at_most_six_times_reading_the_text(tmp_path: Path) -> Non
     from parse_speed import parser, text_only
 
     report = data_folder() / "reports" / "aes_2016_10k.pdf"
-    ways = {"text": text_only, "pdfium": parser("pdfium")}
+    ways = {"text": text_only, "pdfium": parser("pdfium", tmp_path)}
     seconds = {}
     for name, way in ways.items():
         way(data_folder() / "reports" / "ultabeauty_2023q4_earnings.pdf")

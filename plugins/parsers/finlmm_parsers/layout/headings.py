@@ -94,6 +94,7 @@ def read_units(text: str) -> Units:
     return parse_units(text)
 
 
+@lru_cache(maxsize=4096)
 def is_unit_note(text: str) -> bool:
     """Tell whether a text is nothing but a unit: "(in millions)", "人民币百万元", "€ million".
 
@@ -111,6 +112,8 @@ def is_unit_note(text: str) -> bool:
 
 def has_unit_behind(text: str) -> bool:
     """Tell whether a text is a title with its unit in parentheses behind it."""
+    if text[-1:] not in (")", "）"):
+        return False
     match = _UNIT_AFTER_TITLE.match(text)
     if match is None or _UNIT_WORD.match(match["title"]):
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from finlmm_parsers.layout.rules import Band
 from finlmm_parsers.layout.types import Line
-from finlmm_parsers.layout.values import Value, part_lines, row_values
+from finlmm_parsers.layout.values import Value, has_leader, part_lines, row_values
 
 # A line of prose is at least this many em wide; table labels and headings are mostly narrower.
 _PROSE_EM = 15.0
@@ -75,7 +75,7 @@ def prose_lines(rows: list[list[Line]]) -> dict[int, float]:
             if following is not None and following.text[0] in _VALUE_START:
                 before_value.add(id(line))
             size = line.size
-            if line.x1 - line.x0 < 3 * size or _has_leader(line):
+            if line.x1 - line.x0 < 3 * size or has_leader(line.text):
                 continue
             wide = line.x1 - line.x0 > _PROSE_EM * size
             for stack in open_stacks:
@@ -104,12 +104,6 @@ def prose_lines(rows: list[list[Line]]) -> dict[int, float]:
     for stack in open_stacks:
         close(stack)
     return prose
-
-
-def _has_leader(line: Line) -> bool:
-    """Tell whether dots lead through the line to a cell, as they never do in running text."""
-    text = line.text
-    return "...." in text or "……" in text or "····" in text
 
 
 def make_rows(lines: list[Line], bands: list[Band]) -> list[Row]:
@@ -205,7 +199,7 @@ def _in_one_band(above: Row, row: Row, bands: list[Band]) -> bool:
 def _row(index: int, lines: list[Line]) -> Row:
     first = lines[0]
     if len(lines) == 1:
-        if _has_leader(first):
+        if has_leader(first.text):
             lines = part_lines(lines)
         elif first.text[0].isalpha() and len(first.words) > 3:  # a line of prose, most of all rows
             return Row(index, first.y0, first.y1, first.size, [], lines, first.x0, first.x1, False, lines)

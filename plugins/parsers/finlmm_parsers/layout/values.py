@@ -71,6 +71,11 @@ def is_leader(text: str) -> bool:
     return _LEADER.match(text) is not None
 
 
+def has_leader(text: str) -> bool:
+    """Tell whether dots lead through a line to a cell, as they never do in running text."""
+    return "..." in text or (not text.isascii() and ("……" in text or "···" in text))
+
+
 def row_values(lines: list[Line]) -> tuple[list[Value], list[Line]]:
     """Part the lines of one printed row into value cells and text lines.
 
@@ -114,7 +119,8 @@ def part_lines(lines: list[Line]) -> list[Line]:
     """Part what follows the dots after a label, and in rows with other numbers a number from a text close to it."""
     if all(len(line.words) == 1 for line in lines):
         return lines
-    lines = [part for line in lines for part in _after_leader(line)]
+    if any(has_leader(line.text) for line in lines):
+        lines = [part for line in lines for part in _after_leader(line)]
     parted: list[Line] = []
     known = [_kinds(line.words) is not None for line in lines]
     if not any(known):
