@@ -8,6 +8,7 @@ from finlmm_core.domain import (
     Answer,
     Block,
     Box,
+    Completion,
     Document,
     DocumentMeta,
     Evidence,
@@ -18,12 +19,26 @@ from finlmm_core.domain import (
     Query,
     QuestionType,
     Rejected,
+    RewardContext,
     Sample,
+    Sampling,
+    Score,
     Signal,
     Table,
 )
 from finlmm_core.errors import DocumentError, FinlmmError, MissingExtraError
-from finlmm_core.plugins.bases import Aligner, Generator, OcrEngine, OcrLine, Parser, PluginOptions
+from finlmm_core.plugins.bases import (
+    Aligner,
+    Generator,
+    Loaded,
+    ModelBackend,
+    ModelOptions,
+    OcrEngine,
+    OcrLine,
+    Parser,
+    PluginOptions,
+    Reward,
+)
 from finlmm_core.plugins.specs import hookimpl
 
 __version__ = "0.1.0"
@@ -34,6 +49,7 @@ __all__ = [
     "Answer",
     "Block",
     "Box",
+    "Completion",
     "Document",
     "DocumentError",
     "DocumentMeta",
@@ -42,7 +58,10 @@ __all__ = [
     "FinlmmError",
     "Generator",
     "ImageRef",
+    "Loaded",
     "MissingExtraError",
+    "ModelBackend",
+    "ModelOptions",
     "OcrEngine",
     "OcrLine",
     "Page",
@@ -52,7 +71,11 @@ __all__ = [
     "Query",
     "QuestionType",
     "Rejected",
+    "Reward",
+    "RewardContext",
     "Sample",
+    "Sampling",
+    "Score",
     "Signal",
     "Table",
     "hookimpl",

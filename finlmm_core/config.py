@@ -19,6 +19,7 @@ from finlmm_core.plugins.refs import PluginRef, WeightedPluginRef
 from finlmm_core.steps.align import AlignConfig
 from finlmm_core.steps.report import ReportConfig
 from finlmm_core.steps.samples import SamplesConfig
+from finlmm_core.train.config import TrainConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -84,6 +85,7 @@ class RunConfig(Section):
     align: AlignConfig = AlignConfig()
     samples: SamplesConfig = SamplesConfig()
     report: ReportConfig = ReportConfig()
+    train: TrainConfig | None = Field(default=None, description="what `finlmm train` does with the samples")
 
 
 def load_config(
@@ -154,10 +156,22 @@ def _named_plugins(config: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[s
         listed = (kind, section, key) in several
         for number, item in enumerate(value if listed and isinstance(value, list | tuple) else [value]):
             path = f"{section}.{key}[{number}]" if listed else f"{section}.{key}"
-            if isinstance(item, str) and not (kind == "ocr" and item == "none"):
-                yield kind, path, {"name": item}
-            elif isinstance(item, Mapping):
-                yield kind, path, dict(item)
+            yield from _named(kind, path, item)
+    train = config.get("train")
+    if isinstance(train, Mapping):
+        yield from _named("model", "train.model", train.get("model"))
+        stages = train.get("stages")
+        for number, stage in enumerate(stages if isinstance(stages, list | tuple) else []):
+            rewards = stage.get("rewards") if isinstance(stage, Mapping) else None
+            for place, item in enumerate(rewards if isinstance(rewards, list | tuple) else []):
+                yield from _named("reward", f"train.stages[{number}].rewards[{place}]", item)
+
+
+def _named(kind: str, path: str, item: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    if isinstance(item, str) and not (kind == "ocr" and item == "none"):
+        yield kind, path, {"name": item}
+    elif isinstance(item, Mapping):
+        yield kind, path, dict(item)
 
 
 def _read_toml(file: Path, problems: list[str]) -> dict[str, Any] | None:

@@ -305,7 +305,8 @@ class Alignment(Frozen):
 class Sample(Frozen):
     """A training sample: text only (``images`` empty) or multi-image contrastive.
 
-    ``gold_images`` are 0-based indices into ``images``.
+    ``gold_images`` are 0-based indices into ``images``. ``evidence`` and ``program`` are how the answer came about:
+    worked solutions and measurements read them, prompts and rewards do not.
     """
 
     id: str
@@ -316,7 +317,62 @@ class Sample(Frozen):
     answer: Answer
     images: tuple[ImageRef, ...] = ()
     gold_images: tuple[int, ...] = ()
+    tiers: tuple[str, ...] = Field(
+        default=(),
+        description="where each image was drawn from: 'gold', 'random', 'same_report' ...",
+    )
     context: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    program: str | None = None
     qa_id: str
     document_id: str
     split: Split
+
+
+# --------------------------------------------------------------------------------------------------- rewards
+
+
+class RewardContext(Frozen):
+    """One completion to be scored, with what a reward may know of it.
+
+    ``group_id`` is the same for all completions of one prompt in one step and for no others.
+    """
+
+    sample: Sample
+    completion: str = Field(description="the text that the model wrote, special tokens left out")
+    group_id: str
+    stage: str = Field(default="", description="name of the training stage; '' outside of training")
+    step: int = Field(default=0, description="optimizer steps done before")
+    token_ids: tuple[int, ...] = Field(default=(), description="the completion's tokens where they are known")
+    truncated: bool = Field(default=False, description="ended by the length limit, not by the model")
+
+
+class Score(Frozen):
+    """What a reward says of one completion; ``value`` None means that it cannot judge, never 0 or 1."""
+
+    value: float | None
+    parts: dict[str, float] = Field(default={}, description="named components, logged as metrics beside the value")
+    reason: str = Field(default="", description="short stable name of why, such as 'no_answer', 'unparsable_gold'")
+
+
+# --------------------------------------------------------------------------------------------------- model calls
+
+
+class Sampling(Frozen):
+    """How completions are drawn."""
+
+    max_new_tokens: int = Field(default=512, ge=1, description="tokens of a completion, at most")
+    temperature: float = Field(default=0.0, ge=0, description="0 is greedy")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="nucleus; 1 is off")
+    top_k: int = Field(default=0, ge=0, description="most likely tokens kept; 0 is off")
+    n: int = Field(default=1, ge=1, description="completions of each prompt")
+    seed: int | None = Field(default=None, description="the same seed gives the same completions, where a backend can")
+
+
+class Completion(Frozen):
+    """What a model wrote for a prompt."""
+
+    text: str
+    token_ids: tuple[int, ...] = Field(default=(), description="() where the backend does not tell")
+    truncated: bool = Field(default=False, description="ended by the length limit, not by the model")
+    prompt_tokens: int = Field(default=0, description="images included; 0 where the backend does not tell")

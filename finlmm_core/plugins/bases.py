@@ -7,17 +7,33 @@ libraries are imported inside methods, so that listing plugins stays instant.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from finlmm_core.domain import Box, Document, Figure, QAPair, Query, Rejected, Signal
+from finlmm_core.domain import (
+    Box,
+    Completion,
+    Document,
+    Figure,
+    QAPair,
+    Query,
+    Rejected,
+    RewardContext,
+    Sample,
+    Sampling,
+    Score,
+    Signal,
+)
+from finlmm_core.errors import FinlmmError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from finlmm_core.rewards.services import RewardServices
     from finlmm_core.store.images import ImageStore
 
 
@@ -120,10 +136,168 @@ class Aligner(Plugin):
         """
 
 
+class Reward(Plugin):
+    """Scores completions. Weight belongs to the run: a reward gives values, the run says what they count.
+
+    A reward that only looks at one completion at a time implements ``score`` and nothing else. One that calls models or
+    needs a tokenizer keeps what ``prepare`` hands it. One that learns during training implements ``observe``,
+    ``state_dict`` and ``load_state_dict`` and sets ``learns``.
+
+    Attributes:
+        learns: whether ``observe`` changes what ``score`` says; only then is its state kept in checkpoints.
+        range: the lowest and the highest value that ``score`` gives; the hack probe and plots rely on it.
+    """
+
+    learns: ClassVar[bool] = False
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def prepare(self, services: RewardServices) -> None:
+        """Take what the run offers: models by reference, images, a token counter, device, seed, the other processes.
+
+        Called once before the first ``score``, in every process.
+        """
+
+    @abstractmethod
+    def score(self, batch: Sequence[RewardContext]) -> list[Score]:
+        """Return one score for each completion, in order.
+
+        Args:
+            batch: whole groups (all completions of a prompt stand together), so that a reward may compare within one.
+
+        Returns:
+            ``Score(value=None, reason=...)`` where the reward cannot judge; the completion is then scored by the other
+            rewards and their weights alone. An exception ends the run: with the plugin's name, the sample and the
+            completion in its message.
+        """
+
+    def observe(self, batch: Sequence[RewardContext], scores: Mapping[str, Sequence[Score]]) -> Mapping[str, float]:
+        """Learn from a scored batch; return metrics to be logged under ``<name>/``.
+
+        Called after all rewards have scored a training batch, with the batches of **all** processes put together in
+        the same order, so that every process learns the same. Never called in evaluation.
+
+        Args:
+            batch: as in ``score``, of all processes.
+            scores: reward name -> its scores of the batch, such as ``scores["accuracy"]``.
+        """
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``observe`` changed: torch tensors, and values that JSON can hold, by name."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` returned; scores and learning then go on exactly as they would have."""
+
+
+Purpose = Literal["train", "generate"]
+#: One turn as transformers' chat templates take it: ``{"role": "user", "content": [{"type": "image", "image": PIL},
+#: {"type": "text", "text": "..."}]}``.
+Message = dict[str, Any]
+
+
+class ModelOptions(PluginOptions):
+    """Options that all model backends have."""
+
+    path: str = Field(description="folder with the model, or its id on the hub (or at the endpoint)")
+
+
+@dataclass
+class Loaded:
+    """A model in memory with all that training needs to know of it.
+
+    Attributes:
+        model: a transformers model in eval mode for purpose 'generate', in train mode for 'train'.
+        processor: the AutoProcessor, for text-only models the tokenizer; ``apply_chat_template`` takes Messages.
+        tokenizer: the tokenizer itself.
+        peft_config: a peft LoraConfig where the options ask for LoRA (the model is then not yet wrapped), else None.
+        image_token_ids: tokens that stand for images and must never be generated.
+    """
+
+    model: Any
+    processor: Any
+    tokenizer: Any
+    peft_config: Any = None
+    image_token_ids: tuple[int, ...] = field(default=())
+
+
+class ModelBackend(Plugin):
+    """One family of models, local or behind an endpoint. Weights are loaded at the first call that needs them.
+
+    Attributes:
+        sees_images: whether messages may hold images.
+        trains: whether ``load("train")`` and ``save`` work.
+    """
+
+    Options: ClassVar[type[ModelOptions]] = ModelOptions
+    options: ModelOptions
+    sees_images: ClassVar[bool] = False
+    trains: ClassVar[bool] = False
+
+    def at(self, path: str | Path) -> ModelBackend:
+        """Return the same backend with the same options for the model in another folder (a stage's output)."""
+        return type(self)(self.options.model_copy(update={"path": str(path)}))
+
+    def load(self, purpose: Purpose = "generate") -> Loaded:
+        """Return the model in memory, loaded once for each purpose.
+
+        Raises:
+            FinlmmError: there is no such model, it is of another family, or the backend has no weights at hand.
+        """
+        raise FinlmmError(f"the model backend '{self.name}' has no weights that could be loaded here.")
+
+    def save(self, loaded: Loaded, model: Any, folder: Path) -> None:
+        """Write a trained model as a folder that ``from_pretrained`` and vLLM load: LoRA merged, processor, template.
+
+        Args:
+            loaded: what ``load("train")`` returned.
+            model: the trained module, peft-wrapped or not, unwrapped from any parallel engine.
+            folder: a new folder; written under another name and renamed when it is whole.
+        """
+        raise FinlmmError(f"the model backend '{self.name}' does not train.")
+
+    def messages(self, sample: Sample, images: ImageStore | None = None) -> list[Message]:
+        """Return the conversation that puts a sample to the model, ready for the answer.
+
+        Args:
+            sample: with images where ``images`` is given; a backend that sees none raises FinlmmError for them.
+            images: where ``sample.images`` are read.
+        """
+        from finlmm_core.prompts import conversation
+
+        if sample.images and not self.sees_images:
+            raise FinlmmError(
+                f"the model backend '{self.name}' sees no images, and the sample {sample.id} has {len(sample.images)}.",
+                hint="Use a vision-language backend such as qwen-vl or internvl, or text samples.",
+            )
+        return conversation(sample, images)
+
+    @abstractmethod
+    def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Completion]]:
+        """Return ``sampling.n`` completions for each conversation, in order; batched as the backend sees fit."""
+
+    def chat(
+        self, messages: Sequence[Message], sampling: Sampling | None = None, schema: Mapping[str, Any] | None = None
+    ) -> Completion:
+        """Return one completion of one conversation; with a JSON schema the text is JSON wherever the backend can."""
+        return self.generate([messages], sampling or Sampling())[0][0]
+
+    def choice_probabilities(
+        self, prompts: Sequence[Sequence[Message]], choices: Sequence[str]
+    ) -> list[list[float]] | None:
+        """Return for each conversation the probability of each choice as the next text, normalised over the choices.
+
+        None where the backend cannot tell.
+        """
+        return None
+
+
 #: The kinds of plugins: the name that people use and the base class.
 KINDS: dict[str, type[Plugin]] = {
     "parser": Parser,
     "ocr": OcrEngine,
     "generator": Generator,
     "aligner": Aligner,
+    "reward": Reward,
+    "model": ModelBackend,
 }

@@ -32,6 +32,8 @@ HOOKS = {
     "ocr": "finlmm_ocr_engines",
     "generator": "finlmm_generators",
     "aligner": "finlmm_aligners",
+    "reward": "finlmm_rewards",
+    "model": "finlmm_models",
 }
 
 

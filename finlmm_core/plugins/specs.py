@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from finlmm_core.plugins.bases import Aligner, Generator, OcrEngine, Parser
+from finlmm_core.plugins.bases import Aligner, Generator, ModelBackend, OcrEngine, Parser, Reward
 
 if TYPE_CHECKING:
     import typer
@@ -92,6 +92,36 @@ def finlmm_aligners() -> Sequence[type[Aligner]]:
         def finlmm_aligners():
             from my_package.aligner import MyAligner
             return [MyAligner]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def finlmm_rewards() -> Sequence[type[Reward]]:
+    """Return the reward classes of this distribution.
+
+    Called once, when plugins are first looked up. Each returned class can be listed in a training stage's ``rewards``,
+    where the run gives it its weight::
+
+        @hookimpl
+        def finlmm_rewards():
+            from my_package.reward import MyReward
+            return [MyReward]
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def finlmm_models() -> Sequence[type[ModelBackend]]:
+    """Return the model backend classes of this distribution.
+
+    Called once, when plugins are first looked up. Each returned class can be named as ``[train] model``, as the model
+    of a reward that asks one, and wherever else a config names a model::
+
+        @hookimpl
+        def finlmm_models():
+            from my_package.model import MyBackend
+            return [MyBackend]
     """
     raise NotImplementedError
 

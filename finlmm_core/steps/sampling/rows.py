@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from finlmm_core.domain import Alignment, Answer, Box, Document, ImageRef, QAPair, Sample, Split
+from finlmm_core.domain import Alignment, Answer, Box, Document, Evidence, ImageRef, QAPair, Sample, Split
 from finlmm_core.steps.sampling.distractors import Distractor
 from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex
 
@@ -212,7 +212,20 @@ def sample_of(row: Row) -> Sample:
             ImageRef(sha256=f["sha256"], width=f["width"], height=f["height"], format=f["format"]) for f in figures
         ),
         gold_images=(row["gold_image"],) if figures else (),
+        tiers=tuple(f["tier"] for f in figures),
         context=row["context"],
+        evidence=tuple(
+            Evidence(
+                name=e["name"],
+                text=e["text"],
+                value=e["value"],
+                labels=tuple(e["labels"]),
+                page=e["page"],
+                box=Box(*e["box"]) if e["box"] else None,
+            )
+            for e in row.get("evidence") or []
+        ),
+        program=row.get("program"),
         qa_id=row["qa_id"],
         document_id=row["document_id"],
         split=row["split"],

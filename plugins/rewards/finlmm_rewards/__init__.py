@@ -1,0 +1,11 @@
+"""finlmm's own rewards, found through the entry-point group ``finlmm`` like anybody's."""
+
+from __future__ import annotations
+
+from finlmm_core import Reward, hookimpl
+
+
+@hookimpl
+def finlmm_rewards() -> list[type[Reward]]:
+    """Return the rewards of this distribution."""
+    return []
