@@ -200,6 +200,10 @@ class ModelOptions(PluginOptions):
     """Options that all model backends have."""
 
     path: str = Field(description="folder with the model, or its id on the hub (or at the endpoint)")
+    system_prompt: str = Field(
+        default="",
+        description="who answers, in place of the default sentence; the output format always follows it",
+    )
 
 
 @dataclass
@@ -270,7 +274,7 @@ class ModelBackend(Plugin):
                 f"the model backend '{self.name}' sees no images, and the sample {sample.id} has {len(sample.images)}.",
                 hint="Use a vision-language backend such as qwen-vl or internvl, or text samples.",
             )
-        return conversation(sample, images)
+        return conversation(sample, images, role=self.options.system_prompt)
 
     @abstractmethod
     def generate(self, prompts: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Completion]]:
