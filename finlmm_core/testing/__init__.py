@@ -19,5 +19,6 @@ from finlmm_core.testing.aligners import AlignerContract
 from finlmm_core.testing.generators import GeneratorContract
 from finlmm_core.testing.ocr import OcrContract
 from finlmm_core.testing.parsers import ParserContract
+from finlmm_core.tiny_models import tiny_model
 
-__all__ = ["AlignerContract", "GeneratorContract", "OcrContract", "ParserContract"]
+__all__ = ["AlignerContract", "GeneratorContract", "OcrContract", "ParserContract", "tiny_model"]
