@@ -88,7 +88,8 @@ def print_train_summary(summary: TrainSummary, console: Console | None = None) -
     console = console or RichConsole()
     evaluated = [summary.before, *(stage.held_out for stage in summary.stages)]
     shown = [name for name in HELD_OUT if any(name in metrics for metrics in evaluated)]
-    stages = RichTable(title=Text(str(summary.folder)), title_justify="left")
+    console.print(Text(str(summary.folder)))
+    stages = RichTable()
     for heading in ("stage", "method"):
         stages.add_column(heading, overflow="fold")
     for heading in ("steps", "s", *(HELD_OUT[name] for name in shown)):
@@ -107,7 +108,7 @@ def print_train_summary(summary: TrainSummary, console: Console | None = None) -
     if shown:
         answered = max(metrics.get("n", 0.0) for metrics in evaluated)
         console.print(f"accuracy, image, format: on {answered:,.0f} held-out samples, with their 95 % intervals")
-    rewards = RichTable(title="mean of the first and the last tenth of the logged steps", title_justify="left")
+    rewards = RichTable()
     for heading, justify in (("stage", "left"), ("reward", "left"), ("first", "right"), ("last", "right")):
         rewards.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
     for stage in summary.stages:
@@ -116,6 +117,7 @@ def print_train_summary(summary: TrainSummary, console: Console | None = None) -
             first, last = stage.first[metric], stage.last[metric]
             rewards.add_row(Text("" if place else stage.name), Text(name), f"{first:.3f}", f"{last:.3f}")
     if rewards.row_count:
+        console.print("means over the first and the last tenth of the logged steps:")
         console.print(rewards)
     for reason, count in sorted(summary.dropped.items()):
         console.print(Text(f"{count:,} samples left out: {reason}"))
