@@ -25,6 +25,7 @@ class RewardServices:
         plugins: where models are looked up, see ``model``.
         images: where ``sample.images`` are read; None where a run has text only.
         count_tokens: tokens of a text by the policy's tokenizer; None outside of training.
+        grader: profile of the grader that this run uses, see docs/grading.md.
         device: where a reward's own model should live, such as 'cpu' or 'cuda:0'.
         seed: of the run; a reward that draws at random makes its own generator from it.
         rank: number of this process, 0 for the first.
@@ -35,6 +36,7 @@ class RewardServices:
     plugins: Plugins
     images: ImageStore | None = None
     count_tokens: Callable[[str], int] | None = None
+    grader: str = "finlmm"
     device: str = "cpu"
     seed: int = 0
     rank: int = 0
