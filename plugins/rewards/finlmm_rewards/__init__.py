@@ -8,4 +8,8 @@ from finlmm_core import Reward, hookimpl
 @hookimpl
 def finlmm_rewards() -> list[type[Reward]]:
     """Return the rewards of this distribution."""
-    return []
+    from finlmm_rewards.format import Format
+    from finlmm_rewards.image_selection import ImageSelection
+    from finlmm_rewards.thinking_length import ThinkingLength
+
+    return [Format, ImageSelection, ThinkingLength]

@@ -1,0 +1,39 @@
+"""Text as rewards measure it: what can be seen of it, and pieces about as long as tokens where there is no tokenizer."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from zlib import crc32
+
+#: A Chinese character, up to six letters or digits, or a single sign: about what vocabularies of 100,000 tokens make.
+_PIECE = re.compile(r"[一-鿿]|[^\W_一-鿿]{1,6}|[^\w\s]|_")
+_SPACES = re.compile(r"\s+")
+
+
+def pieces(text: str) -> list[str]:
+    """Return the text in pieces, one for about each token of a large vocabulary."""
+    return _PIECE.findall(text)
+
+
+def piece_ids(text: str) -> tuple[int, ...]:
+    """Return a number for each piece: the same piece, the same number, in every process."""
+    return tuple(crc32(piece.encode()) & 0x7FFFFFFF for piece in pieces(text))
+
+
+def visible(text: str) -> str:
+    """Return what a reader sees: runs of white space as one space, and without characters that show nothing.
+
+    Left out are control and format characters (zero-width, direction marks, soft hyphens, tags), combining marks that
+    stand alone, unassigned and private-use characters.
+    """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split()) if "  " in text or text[:1] == " " or text[-1:] == " " else text
+    kept = [c for c in text if c.isprintable() or c.isspace()] if not text.isprintable() else text
+    seen = "".join(c for c in kept if c not in _BLANKS)
+    return _SPACES.sub(" ", seen).strip()
+
+
+#: Printable by Python's rule, yet nothing is seen: fillers, blank braille, variation selectors, joiners.
+_BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5") | {chr(c) for c in range(0xFE00, 0xFE10)}
+assert all(unicodedata.category(c) in ("Lo", "Mn", "So") for c in _BLANKS)
