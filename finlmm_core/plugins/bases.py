@@ -250,6 +250,16 @@ class ModelBackend(Plugin):
         """
         raise FinlmmError(f"the model backend '{self.name}' has no weights that could be loaded here.")
 
+    def processor(self) -> Any:
+        """Return what makes tokens of messages (AutoProcessor; for text-only models the tokenizer), without weights.
+
+        None where the backend has none at hand, such as one behind an endpoint; lengths of prompts are then not known.
+
+        Raises:
+            FinlmmError: there is no such model, or it is of another family.
+        """
+        return None
+
     def save(self, loaded: Loaded, model: Any, folder: Path) -> None:
         """Write a trained model as a folder that ``from_pretrained`` and vLLM load: LoRA merged, processor, template.
 
