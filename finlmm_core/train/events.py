@@ -15,6 +15,9 @@ class TrainEvents(Protocol):
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """Metrics of the steps since the last call, by TRL's names: 'reward', 'rewards/accuracy/mean', 'loss' ..."""
 
+    def told(self, line: str) -> None:
+        """Something that is worth a line, such as a torn checkpoint that was passed over."""
+
     def evaluated(self, stage: str, metrics: Mapping[str, float]) -> None:
         """Held-out samples were answered: before the first stage (stage '') or after the named one."""
 
@@ -29,6 +32,9 @@ class Silent:
         pass
 
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
+        pass
+
+    def told(self, line: str) -> None:
         pass
 
     def evaluated(self, stage: str, metrics: Mapping[str, float]) -> None:
