@@ -1,0 +1,157 @@
+"""Which part of a completion is its final answer."""
+# ruff: noqa: E501 - expressions are easier to read whole
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from finlmm_core.answers.tags import read_tags
+
+_TAIL = 20_000  # characters of an untagged completion that are looked at, from its end: that is where answers stand
+_TAGS = ("<answer>", "</answer>", "<think>", "</think>", "<image_selection>", "</image_selection>")
+
+_PHRASE = re.compile(
+    r"\b(?:answer|(?:correct|right|best)[ ](?:option|choice))(?:[ ]to[ ][^\n.:=]{1,60}?)?[ ]?(?:\*\*|__)?[ ]?"
+    r"(?:[:：=]|(?:is|was|would[ ]be|should[ ]be)(?![A-Za-z])[ ]?:?)"
+    r"|(?:答案|正确选项)[ ]?(?:应该|应当)?[ ]?(?:\*\*)?(?:[:：]|应?[为是选][:：]?)"
+    r"|(?:(?<=故)|(?<=应)|(?<=因此)|(?<=所以))选择?(?:项)?[:：]?"
+    r"|(?:答え|回答|正解)(?:[:：]|[はが][、:：]?)",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(
+    r"[\s*_#>-]{0,8}(?:the[ ])?(?:final[ ]|correct[ ]|right[ ]){0,2}(?:answer|最终答案|答案)[ ]?(?:\*\*)?[ ]?(?:[:：=]|is(?![A-Za-z])[ ]?:?|[为是])",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(
+    r"(?<=[^\s.].)\.[ ]{1,3}(?=[A-Z\"(])|[。；]|;[ ]|[ ](?:because|since|as|which)[ ]", re.DOTALL
+)
+_CONCLUSION = re.compile(
+    r"\b(?:therefore|thus|hence|so|in (?:summary|conclusion)|overall|to summarize|finally|consequently)\b"
+    r"|因此|所以|综上|故|总之|したがって|よって",
+    re.IGNORECASE,
+)
+_SENTENCES = re.compile(r"(?<=[.!?])[ ]+(?=[A-Z\"(])|[。！？]|\n")
+
+
+class Extracted(NamedTuple):
+    """A completion's final answer as written.
+
+    ``how`` is 'answer_tag', 'boxed', 'phrase', 'claim' or 'last_line'; where there is no answer it is 'empty',
+    'bad_tags' (an answer tag that is missing its end, nested or repeated), 'only_thinking' or 'empty_tag'.
+    ``others`` are further answers that the same way of writing gave before, as far as they are written differently.
+    """
+
+    text: str | None
+    how: str
+    others: tuple[str, ...] = ()
+
+
+def extract_answer(completion: str, *, tagged_only: bool = False, prose: bool = False) -> Extracted:
+    """Return the final answer of a completion; linear in its length.
+
+    In order: what stands in the one ``<answer>`` tag, else the last ``\\boxed{}``, else what follows the last 'the answer
+    is' (答案是, 答案为 ...), else the last line with a letter or a digit. Thinking never counts. Outside of tags only the
+    last 20,000 characters are looked at.
+
+    Args:
+        completion: what the model wrote.
+        tagged_only: of a completion in which any of the tags stands, nothing but the answer tag counts.
+        prose: where no answer is marked as such, take the sentence that concludes instead of the last line.
+    """
+    text = completion
+    if "<" in completion and any(tag in completion for tag in _TAGS):
+        answer = read_tags(completion).answer
+        if answer is not None:
+            return _from_tag(answer) if answer else Extracted(None, "empty_tag")
+        if "<answer>" in completion or "</answer>" in completion or tagged_only:
+            return Extracted(None, "bad_tags")
+        if "<think>" in completion and completion.rfind("</think>") < completion.rfind("<think>"):
+            return Extracted(None, "only_thinking")
+        text = completion[max(completion.rfind("</think>"), 0) :].removeprefix("</think>")
+        text = text.partition("<image_selection>")[0]
+    return _from_text(text[-_TAIL:], prose)
+
+
+def _from_tag(answer: str) -> Extracted:
+    boxed = _boxes(answer) if "boxed" in answer else []
+    if boxed:
+        return Extracted(boxed[-1], "answer_tag", _different(boxed))
+    lead = _LEAD.match(answer)
+    if lead is not None and lead.end() < len(answer):
+        answer = answer[lead.end() :].strip() or answer
+    return Extracted(answer, "answer_tag")
+
+
+def _from_text(text: str, prose: bool) -> Extracted:
+    boxed = _boxes(text) if "boxed" in text else []
+    if boxed:
+        return Extracted(boxed[-1], "boxed", _different(boxed))
+    phrases = [answer for match in _PHRASE.finditer(text) if (answer := _after(text, match.end()))]
+    if phrases:
+        return Extracted(phrases[-1], "phrase", _different(phrases))
+    if prose and (claim := _claim(text)):
+        return Extracted(claim, "claim")
+    for line in reversed(text.splitlines()):
+        if any(character.isalnum() for character in line):
+            return Extracted(line.strip(), "last_line")
+    return Extracted(None, "empty")
+
+
+def _different(answers: list[str]) -> tuple[str, ...]:
+    """Return what was answered before the last one, each wording once."""
+    return tuple(dict.fromkeys(answer for answer in answers[:-1] if answer != answers[-1]))[-8:]
+
+
+def _boxes(text: str) -> list[str]:
+    """Return the contents of all closed ``\\boxed{...}`` with balanced braces, in order."""
+    found: list[str] = []
+    position = 0
+    while (start := text.find("\\boxed{", position)) >= 0:
+        depth, end = 1, start + 7
+        limit = min(len(text), end + 2000)  # no answer is longer, and a bound keeps unclosed boxes cheap
+        while end < limit and depth:
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        if depth:
+            position = start + 7
+            if len(found) > 64 or position > len(text) - 8:
+                break
+            if limit - start >= 2000:
+                position = limit  # unclosed and long: what stands inside is no answer either
+            continue
+        content = text[start + 7 : end - 1].strip()
+        if content:
+            found.append(content)
+        position = end
+    return found
+
+
+def _after(text: str, start: int) -> str:
+    """Return what follows a phrase: the rest of its sentence, or the next line with text where nothing follows."""
+    end = text.find("\n", start)
+    end = len(text) if end < 0 else end
+    rest = text[start : min(end, start + 2000)]
+    if not any(character.isalnum() for character in rest):
+        following = text[end : end + 2000].lstrip("\n\r \t*_#-:`\\[$")
+        rest = following.partition("\n")[0]
+        if _PHRASE.search(rest):
+            return ""  # the next line has an answer phrase of its own
+    stop = _SENTENCE_END.search(rest)
+    if stop is not None and any(character.isalnum() for character in rest[: stop.start()]):
+        rest = rest[: stop.start() + 1]
+    return rest.strip(" \t:：")
+
+
+def _claim(text: str) -> str | None:
+    """Return the sentence that states the result: the last concluding one with a number, else the last with one.
+
+    A response of one paragraph without a conclusion states its result first and explains it then.
+    """
+    sentences = [part.strip() for part in _SENTENCES.split(text) if part and any(c.isdigit() for c in part)]
+    if not sentences:
+        return None
+    concluding = [sentence for sentence in sentences if _CONCLUSION.search(sentence)]
+    if concluding:
+        return concluding[-1]
+    return sentences[0] if "\n\n" not in text.strip() else sentences[-1]
