@@ -1,0 +1,93 @@
+"""What several processes have to agree on: data in one order, tensors that are the same to the bit, whole weights.
+
+With one process everything here is the identity. ``accelerate launch`` sets the processes up; which of DDP, DeepSpeed
+and FSDP is used is its configuration's business (configs/accelerate/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Item = TypeVar("Item")
+
+
+def process_count() -> int:
+    """Return how many processes train together."""
+    from accelerate import PartialState
+
+    return PartialState().num_processes
+
+
+def process_number() -> int:
+    """Return the number of this process, 0 for the first, which writes the files."""
+    from accelerate import PartialState
+
+    return PartialState().process_index
+
+
+def gathered(items: list[Item]) -> list[Item]:
+    """Return the items of all processes, the first process's first; every process gets the same list."""
+    from accelerate.utils import gather_object
+
+    return gather_object(items) if process_count() > 1 else items
+
+
+def agreed(flag: bool) -> bool:
+    """Return whether the flag is up in any process; every process gets the same answer."""
+    return any(gathered([flag]))
+
+
+def wait_for_all() -> None:
+    """Return when every process has come here."""
+    from accelerate import PartialState
+
+    PartialState().wait_for_everyone()
+
+
+def broadcast_from_first(tensors: Sequence[Any]) -> None:
+    """Overwrite tensors in place with those of the first process."""
+    if process_count() < 2:
+        return
+    import torch
+    from accelerate import PartialState
+
+    device = PartialState().device
+    for tensor in tensors:
+        # Collectives run on the device of the process group; a reward's own model may live somewhere else.
+        moved = tensor.detach().to(device).contiguous()
+        torch.distributed.broadcast(moved, src=0)
+        with torch.no_grad():
+            tensor.copy_(moved)
+
+
+@contextmanager
+def whole_weights(accelerator: Accelerator, wrapped: Any) -> Iterator[Any]:
+    """Give the unwrapped module with all of its weights in place, where an engine shards them; enter in every process.
+
+    Inside, the first process may read the weights, to save them. DeepSpeed stage 3 and FSDP gather them for it.
+
+    Args:
+        accelerator: of the trainer.
+        wrapped: the trainer's ``model_wrapped``.
+    """
+    from accelerate.utils import DistributedType
+
+    module = accelerator.unwrap_model(wrapped)
+    kind = accelerator.distributed_type
+    if kind == DistributedType.DEEPSPEED and accelerator.state.deepspeed_plugin.zero_stage == 3:
+        import deepspeed  # type: ignore[import-not-found, unused-ignore]
+
+        with deepspeed.zero.GatheredParameters(list(module.parameters())):
+            yield module
+    elif kind == DistributedType.FSDP:
+        from torch.distributed.fsdp import FullyShardedDataParallel
+
+        with FullyShardedDataParallel.summon_full_params(wrapped, writeback=False):
+            yield module
+    else:
+        yield module
