@@ -1,4 +1,4 @@
-"""Text as rewards measure it: what can be seen of it, and pieces about as long as tokens where there is no tokenizer."""
+"""Text as rewards measure it: what can be seen of it, and pieces about as long as tokens."""
 
 from __future__ import annotations
 

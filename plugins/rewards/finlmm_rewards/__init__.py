@@ -8,8 +8,12 @@ from finlmm_core import Reward, hookimpl
 @hookimpl
 def finlmm_rewards() -> list[type[Reward]]:
     """Return the rewards of this distribution."""
+    from finlmm_rewards.accuracy import Accuracy
+    from finlmm_rewards.blind_answer import BlindAnswer
     from finlmm_rewards.format import Format
     from finlmm_rewards.image_selection import ImageSelection
+    from finlmm_rewards.judge import Judge
+    from finlmm_rewards.length_penalties import Overlong, Repetition
     from finlmm_rewards.thinking_length import ThinkingLength
 
-    return [Format, ImageSelection, ThinkingLength]
+    return [Accuracy, BlindAnswer, Format, ImageSelection, Judge, Overlong, Repetition, ThinkingLength]

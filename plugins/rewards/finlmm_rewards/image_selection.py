@@ -39,8 +39,8 @@ class ImageSelection(Reward):
 
     Where one image is right, exactly that one must be named. Where m of n images are right, the score is F-beta of the
     named ones, by default over what naming all of them would give (which is also the best that a blind guess can
-    expect): ``max(0, (F - F_all) / (1 - F_all))``. A number beyond the images makes the score 0. None where there is nothing to
-    select: no images, or no right one among them.
+    expect): ``max(0, (F - F_all) / (1 - F_all))``. A number beyond the images makes the score 0. None where there is
+    nothing to select: no images, or no right one among them.
 
     Parts: ``chance`` (what guessing as many images as are right would give), ``over_chance`` (value minus chance),
     ``out_of_range``; where several are right ``precision`` and ``recall``.
