@@ -187,6 +187,18 @@ def test_a_table_takes_the_sentence_that_announces_it_but_not_its_unit() -> None
 # ------------------------------------------------------------------------------------------- running heads, meta
 
 
+def test_a_plain_line_by_itself_right_under_a_chart_is_its_caption_and_a_heading_of_what_follows_is_not() -> None:
+    def caption_with_next_line_at(y: float) -> str | None:
+        sheet = Sheet()
+        sheet.text(60, 282, "Revenue by business, 2019 to 2021", size=9)
+        sheet.text(60, y, "Segment information", size=9)
+        (caption,) = link_captions(sheet.page, find_lines(sheet.page), [(Box(64, 100, 400, 275), "chart")])
+        return caption.text if caption else None
+
+    assert caption_with_next_line_at(320) == "Revenue by business, 2019 to 2021"
+    assert caption_with_next_line_at(295) is None
+
+
 def page(number: int, *blocks: tuple[float, str]) -> Page:
     made = tuple(Block(box=Box(50, y, 300, y + 10), text=text) for y, text in blocks)
     return Page(number=number, width=612, height=792, blocks=made)

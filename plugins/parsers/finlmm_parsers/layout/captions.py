@@ -280,10 +280,10 @@ def _title_above(
 
 
 def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureKind]]) -> tuple[Caption, bool] | None:
-    """Return the bold line right under a figure that names it; None where it rather heads the text below.
+    """Return the line right under a figure that names it; None where it rather heads the text below.
 
-    A note of the source under the line is what follows a caption, and then it may stand further off and need not be
-    bold; whether there is one is returned beside the caption.
+    It is bold, or stands by itself, far nearer to the figure than to what follows. A note of the source under the line
+    is what follows a caption, and then it may stand further off; whether there is one is returned beside the caption.
     """
     for index, line in enumerate(lines):
         gap = line.y0 - box.y1
@@ -294,15 +294,18 @@ def _title_below(box: Box, lines: list[Line], boxes: Sequence[tuple[Box, FigureK
         if not _title_like(line, box, "chart") or is_source_note(line.text) or any(_inside(line, b) for b, _ in boxes):
             return None
         sourced = False
+        room = 1e9  # from the line to what follows it
         for following in lines[index + 1 :]:
             if following.row == line.row or following.x1 < line.x0 or following.x0 > line.x1:
                 continue
             sourced = is_source_note(following.text) and following.y0 - line.y1 < 1.2 * line.size
-            if not sourced and following.y0 - line.y1 < gap + 1:
+            room = following.y0 - line.y1
+            if not sourced and room < gap + 1:
                 return None  # nearer to the text below it: a heading
             break
-        within = line.x0 > box.x0 - 6 and line.x1 < box.x1 + 6
-        if sourced or (line.bold and within and gap < 1.5 * line.size):
+        within = line.x0 > box.x0 - 1.7 * line.size and line.x1 < box.x1 + 6
+        by_itself = room > 1.4 * line.size and room > 1.3 * gap
+        if sourced or ((line.bold or by_itself) and within and gap < 1.5 * line.size):
             return Caption(line.text, line.box.rounded()), sourced
         return None
     return None
