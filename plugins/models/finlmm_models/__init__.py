@@ -1,4 +1,4 @@
-"""finlmm's own model backends, found through the entry-point group ``finlmm`` like anybody's."""
+"""finlmm's own model backends: named here, each in a file that imports its heavy libraries inside methods."""
 
 from __future__ import annotations
 
@@ -8,4 +8,8 @@ from finlmm_core import ModelBackend, hookimpl
 @hookimpl
 def finlmm_models() -> list[type[ModelBackend]]:
     """Return the model backends of this distribution."""
-    return []
+    from finlmm_models.causal_lm import CausalLM
+    from finlmm_models.internvl import InternVL
+    from finlmm_models.qwen_vl import QwenVL
+
+    return [CausalLM, InternVL, QwenVL]

@@ -1,0 +1,118 @@
+"""JSON from a model that writes text: it is told the schema, its reply is read, and a bad one goes back once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from finlmm_core import Completion
+from finlmm_core.plugins.bases import Message
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+
+
+def chat_json(
+    reply: Callable[[list[Message]], Completion], messages: Sequence[Message], schema: Mapping[str, Any]
+) -> Completion:
+    """Return a completion whose text is JSON that fits the schema, or the second reply as it stands.
+
+    Args:
+        reply: puts a conversation to the model.
+        messages: the conversation; the last turn is the user's.
+        schema: JSON schema; of it type, properties, required, items, enum, minimum and maximum are checked.
+    """
+    asked = _with_text(
+        messages,
+        "\n\nReply with JSON that fits this JSON schema, and with nothing else:\n"
+        + json.dumps(schema, ensure_ascii=False),
+    )
+    first = reply(asked)
+    value, problem = read_json(first.text, schema)
+    if problem is None:
+        return _as_json(first, value)
+    again = [
+        *asked,
+        {"role": "assistant", "content": [{"type": "text", "text": first.text}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": f"That does not fit the schema: {problem}. Reply with the JSON alone."}
+            ],
+        },
+    ]
+    second = reply(again)
+    value, problem = read_json(second.text, schema)
+    return second if problem is not None else _as_json(second, value)
+
+
+def read_json(text: str, schema: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """Return the JSON in a reply and None, or None and what is wrong; a fence or words around it are let pass."""
+    fenced = _FENCE.search(text)
+    body = fenced.group(1) if fenced else text
+    decoder = json.JSONDecoder()
+    starts = [place for place in (body.find("{"), body.find("[")) if place >= 0]
+    try:
+        value, _ = decoder.raw_decode(body.strip() if not starts else body[min(starts) :])
+    except (ValueError, RecursionError) as error:
+        return None, f"it cannot be read as JSON ({error})"
+    return value, misfit(value, schema)
+
+
+def misfit(value: Any, schema: Mapping[str, Any], path: str = "the reply") -> str | None:
+    """Return the first thing in a value that does not fit a JSON schema, None where all does."""
+    wanted = schema.get("type")
+    names = [wanted] if isinstance(wanted, str) else list(wanted or ())
+    if names and not any(_is_of(value, name) for name in names):
+        return f"{path} should be of type {' or '.join(names)}, and is {json.dumps(value, ensure_ascii=False)[:80]}"
+    if "enum" in schema and value not in schema["enum"]:
+        return f"{path} should be one of {json.dumps(schema['enum'], ensure_ascii=False)}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if value < schema.get("minimum", value):
+            return f"{path} should be at least {schema['minimum']}"
+        if value > schema.get("maximum", value):
+            return f"{path} should be at most {schema['maximum']}"
+    if isinstance(value, dict):
+        for name in schema.get("required", ()):
+            if name not in value:
+                return f"{path} lacks '{name}'"
+        for name, inner in schema.get("properties", {}).items():
+            if name in value and (problem := misfit(value[name], inner, f"{path}.{name}")):
+                return problem
+        if schema.get("additionalProperties") is False:
+            unknown = sorted(set(value) - set(schema.get("properties", {})))
+            if unknown:
+                return f"{path} has '{unknown[0]}', which the schema does not know"
+    if isinstance(value, list) and "items" in schema:
+        for number, item in enumerate(value):
+            if problem := misfit(item, schema["items"], f"{path}[{number}]"):
+                return problem
+    return None
+
+
+def _is_of(value: Any, name: str) -> bool:
+    if isinstance(value, bool):  # a bool is an int in Python, not in JSON
+        return name == "boolean"
+    return isinstance(value, _TYPES.get(name, (object,)))
+
+
+def _with_text(messages: Sequence[Message], text: str) -> list[Message]:
+    """Return the conversation with text added to its last turn."""
+    last = messages[-1]
+    content = last["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    return [*messages[:-1], {**last, "content": [*parts, {"type": "text", "text": text}]}]
+
+
+def _as_json(completion: Completion, value: Any) -> Completion:
+    return completion.model_copy(update={"text": json.dumps(value, ensure_ascii=False)})
