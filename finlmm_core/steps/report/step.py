@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finlmm_core.domain import Rejected
-from finlmm_core.steps.report.model import ReportInput, ReportRecord
+from finlmm_core.steps.report.model import ReportInput, ReportRecord, Section
 from finlmm_core.steps.report.page import write_report
 from finlmm_core.store.run import RunFolder
 
@@ -76,5 +76,15 @@ def run_report_step(run: RunFolder, sources: Sources, config: RunConfig) -> dict
             "seed": str(config.seed),
             "options": json.dumps(options, ensure_ascii=False, indent=1),
         },
+        sections=_training(run.path),
     )
     return write_report(data, run.step("report") / PAGE)
+
+
+def _training(run: Path) -> list[Section]:
+    """Return the sections of the run's training; [] where nothing was trained."""
+    if not (run / "train").is_dir():
+        return []
+    from finlmm_core.train.curves import training_sections  # only then: it reads with the grader's modules
+
+    return training_sections(run)
