@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import finlmm_core
-from finlmm_core.cli import data, inspect
+from finlmm_core.cli import data, inspect, models
 from finlmm_core.errors import FinlmmError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 data.add_commands(app)
 inspect.add_commands(app)
+models.add_commands(app)
 
 
 def _version(wanted: bool) -> None:
