@@ -107,7 +107,7 @@ def train_grpo(
     arguments.max_steps, arguments.save_steps, arguments.save_total_limit = steps, save_steps, None
 
     first = process_number() == 0
-    checkpoint = _begun(folder, resume, first, events)
+    checkpoint = checkpoint_to_resume(folder, resume, first, events)
     done = checkpoint_step(checkpoint) if checkpoint is not None else 0
 
     # What is heavy is imported and loaded from here on.
@@ -183,10 +183,10 @@ def train_grpo(
         what = what_happened(error)
         if what is None:
             raise
-        raise TrainingStopped(stage.name, trainer.state.global_step, what, _saved(checkpoints), command) from error
+        raise TrainingStopped(stage.name, trainer.state.global_step, what, last_saved(checkpoints), command) from error
     if stopping.stopped is not None and trainer.state.global_step < steps:
         what = f"stopped by {stopping.stopped}."
-        raise TrainingStopped(stage.name, trainer.state.global_step, what, _saved(checkpoints), command)
+        raise TrainingStopped(stage.name, trainer.state.global_step, what, last_saved(checkpoints), command)
 
     model = folder / "model"
     with whole_weights(trainer.accelerator, trainer.model_wrapped) as module:
@@ -200,7 +200,7 @@ def train_grpo(
     return GrpoResult(model, steps, done, seconds)
 
 
-def _begun(folder: Path, resume: bool, first: bool, events: TrainEvents) -> Path | None:
+def checkpoint_to_resume(folder: Path, resume: bool, first: bool, events: TrainEvents) -> Path | None:
     """Return the checkpoint to go on from; the first process looks, and deletes what does not count."""
     found: list[Path | None] = [None]
     if first:
@@ -217,7 +217,8 @@ def _begun(folder: Path, resume: bool, first: bool, events: TrainEvents) -> Path
     return gathered(found)[0]
 
 
-def _saved(checkpoints: Path) -> int | None:
+def last_saved(checkpoints: Path) -> int | None:
+    """Return the step of the last whole checkpoint, None where there is none."""
     whole = latest_whole(checkpoints)
     return checkpoint_step(whole) if whole is not None else None
 

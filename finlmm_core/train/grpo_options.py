@@ -51,9 +51,15 @@ DEFAULTS: dict[str, Any] = {
     "save_steps": 100,
     "report_to": "none",
     "disable_tqdm": True,  # finlmm shows its own progress
+    "activation_checkpointing": True,  # TRL's default, by the name that transformers has for it now
 }
 #: On machines without an accelerator; TRL's defaults are for GPUs.
-CPU_DEFAULTS: dict[str, Any] = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False}
+CPU_DEFAULTS: dict[str, Any] = {"use_cpu": True, "bf16": False, "activation_checkpointing": False}
+#: Names that transformers has renamed; TRL's documentation has the old ones.
+_RENAMED = {
+    "activation_checkpointing": "gradient_checkpointing",
+    "activation_checkpointing_kwargs": "gradient_checkpointing_kwargs",
+}
 
 
 class Rounds(NamedTuple):
@@ -96,9 +102,12 @@ def grpo_arguments(
     import torch
     from trl import GRPOConfig
 
-    values = _checked(options, path)
+    values = checked_options(options, path, GRPOConfig, REFUSED)
+    for now, before in _RENAMED.items():
+        if before in values:
+            values.setdefault(now, values.pop(before))
     given = {**DEFAULTS, **({} if torch.accelerator.is_available() else CPU_DEFAULTS), **values}
-    _check_sense(given, path)
+    check_sense(given, path)
     try:
         return GRPOConfig(
             output_dir=str(folder or "checkpoints"),
@@ -128,20 +137,31 @@ def aligned_save_steps(arguments: GRPOConfig) -> int:
     return math.ceil(arguments.save_steps / size) * size
 
 
-def _checked(options: Mapping[str, Any], path: str) -> dict[str, Any]:
-    from trl import GRPOConfig
+def checked_options(options: Mapping[str, Any], path: str, kind: Any, refused: Mapping[str, str]) -> dict[str, Any]:
+    """Return options of a class of TRL's arguments, each of its type.
 
-    hints = get_type_hints(GRPOConfig)
-    known = [field.name for field in fields(GRPOConfig) if field.init]
+    Args:
+        options: as the configuration has them.
+        path: what stands before an option's name in messages.
+        kind: GRPOConfig or SFTConfig.
+        refused: options that finlmm sets itself, each with the reason.
+
+    Raises:
+        ConfigError: unknown options with the near miss, refused ones and values of a wrong type, all at once.
+    """
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind) if field.init]
     problems = []
     values = {}
     for name, value in options.items():
-        if name in REFUSED:
-            problems.append(f"{path}.{name}: is not yours to set: {REFUSED[name]}.")
+        if name in refused:
+            problems.append(f"{path}.{name}: is not yours to set: {refused[name]}.")
         elif name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             meant = f" Did you mean '{near[0]}'?" if near else ""
-            problems.append(f"{path}.{name}: unknown option '{name}'.{meant} It has the options of TRL's GRPOConfig.")
+            problems.append(
+                f"{path}.{name}: unknown option '{name}'.{meant} It has the options of TRL's {kind.__name__}."
+            )
         else:
             checker = TypeAdapter(hints[name], config=ConfigDict(arbitrary_types_allowed=True, strict=True))
             try:
@@ -155,7 +175,7 @@ def _checked(options: Mapping[str, Any], path: str) -> dict[str, Any]:
     return values
 
 
-def _check_sense(values: Mapping[str, Any], path: str) -> None:
+def check_sense(values: Mapping[str, Any], path: str) -> None:
     """Refuse what TRL takes and what could not be resumed."""
     problems = []
     if values.get("save_strategy", "steps") not in ("steps", "no"):

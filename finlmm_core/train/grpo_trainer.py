@@ -29,7 +29,58 @@ class Rollouts(NamedTuple):
     advantages: list[float]
 
 
-class StageTrainer(trl.GRPOTrainer):
+class Careful:
+    """What every trainer of a stage has: it resumes from its checkpoint's weights, stops at numbers that are none, and
+    reports to nobody."""
+
+    accelerator: Any
+    model: Any
+    is_fsdp_enabled: bool
+    is_deepspeed_enabled: bool
+
+    def _send_telemetry(self) -> None:
+        """Send nothing: who trains on what is nobody else's business. (TRL reports every trainer to the hub.)"""
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load full weights through ``from_pretrained``, strictly.
+
+        transformers saves vision-language models under the hub's key names, but resumes with a raw, non-strict
+        ``load_state_dict``: no key matches, a warning is logged, and training goes on from the initial weights.
+        Adapters are loaded right; DeepSpeed and FSDP have checkpoints and a way of their own.
+        """
+        from peft import PeftModel
+
+        module = self.accelerator.unwrap_model(self.model)
+        if isinstance(module, PeftModel) or self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+            return
+        saved = type(module).from_pretrained(resume_from_checkpoint, dtype=module.dtype)
+        module.load_state_dict(saved.state_dict(), strict=True)
+
+    def check_loss(self, loss: torch.Tensor) -> None:
+        """Stop at a loss that is no number.
+
+        Summed over the processes, so that all of them stop: one alone would leave the others waiting.
+        """
+        if not torch.isfinite(self.accelerator.reduce(loss.detach(), reduction="sum")):
+            raise FinlmmError(
+                f"the loss is {loss.item()}.",
+                hint="Weights or gradients have blown up: lower 'learning_rate', or set 'max_grad_norm'.",
+            )
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """Stop before a step by gradients that are no numbers: afterwards the weights would be none either."""
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[misc]
+        # With fp16 the scaler skips such steps by itself.
+        if norm is not None and self.accelerator.scaler is None and not math.isfinite(norm):
+            raise FinlmmError(
+                f"the gradients' norm is {float(norm)}.",
+                hint="Weights or gradients have blown up: lower 'learning_rate', or set 'max_grad_norm'.",
+            )
+        return norm
+
+
+class StageTrainer(Careful, trl.GRPOTrainer):
     """GRPOTrainer that scores through a bridge.
 
     Args:
@@ -53,25 +104,7 @@ class StageTrainer(trl.GRPOTrainer):
         self.drop_equal_groups = drop_equal_groups
         self.on_rollouts = on_rollouts
         super().__init__(*args, **kwargs)
-
-    def _send_telemetry(self) -> None:
-        """Send nothing: who trains on what is nobody else's business. (TRL reports every trainer to the hub.)"""
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Load full weights through ``from_pretrained``, strictly.
-
-        transformers saves vision-language models under the hub's key names, but resumes with a raw, non-strict
-        ``load_state_dict``: no key matches, a warning is logged, and training goes on from the initial weights.
-        Adapters are loaded right; DeepSpeed and FSDP have checkpoints and a way of their own.
-        """
-        from peft import PeftModel
-
-        module = self.accelerator.unwrap_model(self.model)
-        if isinstance(module, PeftModel) or self.is_fsdp_enabled or self.is_deepspeed_enabled:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-            return
-        saved = type(module).from_pretrained(resume_from_checkpoint, dtype=module.dtype)
-        module.load_state_dict(saved.state_dict(), strict=True)
+        self.model.register_forward_pre_hook(_without_no_images, with_kwargs=True)
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, Any]:
         """Give rows without images an empty list: TRL makes None of it, which processors refuse in a mixed batch."""
@@ -122,21 +155,17 @@ class StageTrainer(trl.GRPOTrainer):
         share = inputs.get("share_kept")
         if share is not None and share > 0 and self.loss_type in _MEAN_OVER_COMPLETIONS:
             loss = loss / share.item()
-        # Summed over the processes, so that all of them stop: one alone would leave the others waiting.
-        if not torch.isfinite(self.accelerator.reduce(loss.detach(), reduction="sum")):
-            raise FinlmmError(
-                f"the loss is {loss.item()}.",
-                hint="Weights or gradients have blown up: lower 'learning_rate', or set 'max_grad_norm'.",
-            )
+        self.check_loss(loss)
         return loss
 
-    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        """Stop before a step by gradients that are no numbers: afterwards the weights would be none either."""
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
-        # With fp16 the scaler skips such steps by itself.
-        if norm is not None and self.accelerator.scaler is None and not math.isfinite(norm):
-            raise FinlmmError(
-                f"the gradients' norm is {float(norm)}.",
-                hint="Weights or gradients have blown up: lower 'learning_rate', or set 'max_grad_norm'.",
-            )
-        return norm
+
+def _without_no_images(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Leave image arguments out where they hold no image.
+
+    A batch of rows with and without images is cut into micro-batches; one of rows without any gets pixel values of no
+    rows, which the vision towers cannot take.
+    """
+    pixels = kwargs.get("pixel_values")
+    if pixels is not None and pixels.shape[0] == 0:
+        kwargs = {name: value for name, value in kwargs.items() if name not in ("pixel_values", "image_grid_thw")}
+    return args, kwargs
