@@ -103,9 +103,6 @@ def grpo_arguments(
     from trl import GRPOConfig
 
     values = checked_options(options, path, GRPOConfig, REFUSED)
-    for now, before in _RENAMED.items():
-        if before in values:
-            values.setdefault(now, values.pop(before))
     given = {**DEFAULTS, **({} if torch.accelerator.is_available() else CPU_DEFAULTS), **values}
     check_sense(given, path)
     try:
@@ -172,6 +169,9 @@ def checked_options(options: Mapping[str, Any], path: str, kind: Any, refused: M
                 problems.append(f"{path}.{name}: expected {shown} (given: {value!r})")
     if problems:
         raise ConfigError(problems)
+    for now, before in _RENAMED.items():
+        if before in values:
+            values.setdefault(now, values.pop(before))
     return values
 
 
