@@ -17,8 +17,9 @@ They need pytest; the one for parsers writes its PDFs with reportlab (extra ``sy
 
 from finlmm_core.testing.aligners import AlignerContract
 from finlmm_core.testing.generators import GeneratorContract
+from finlmm_core.testing.models import ModelContract
 from finlmm_core.testing.ocr import OcrContract
 from finlmm_core.testing.parsers import ParserContract
 from finlmm_core.tiny_models import tiny_model
 
-__all__ = ["AlignerContract", "GeneratorContract", "OcrContract", "ParserContract", "tiny_model"]
+__all__ = ["AlignerContract", "GeneratorContract", "ModelContract", "OcrContract", "ParserContract", "tiny_model"]

@@ -18,7 +18,7 @@ class Family:
 
     Attributes:
         backend: name of the backend that takes it.
-        title: how people call it.
+        title: how people call its models.
         model_types: what ``config.json`` of its checkpoints says; () where any text-only model will do.
         default_path: its id on the hub that a run starts from if it names none.
         auto_class: the class of transformers that loads it.
@@ -49,7 +49,7 @@ class Family:
 
 QWEN_VL = Family(
     backend="qwen-vl",
-    title="Qwen2-VL, Qwen2.5-VL or Qwen3-VL",
+    title="Qwen2-VL, Qwen2.5-VL and Qwen3-VL",
     model_types=("qwen2_vl", "qwen2_5_vl", "qwen3_vl"),
     default_path="Qwen/Qwen2.5-VL-3B-Instruct",
     auto_class="AutoModelForImageTextToText",
@@ -77,7 +77,7 @@ INTERNVL = Family(
 )
 CAUSAL_LM = Family(
     backend="causal-lm",
-    title="text-only language model",
+    title="text-only language models",
     model_types=(),
     default_path="Qwen/Qwen2.5-1.5B-Instruct",
     auto_class="AutoModelForCausalLM",

@@ -80,36 +80,25 @@ def _from_hub(path: str) -> Path:
 def check_family(config: dict[str, Any], family: Family, path: str) -> None:
     """Raise FinlmmError, naming both families, if a checkpoint is not of the family that a backend takes."""
     model_type = config["model_type"]
-    if family is not CAUSAL_LM:
-        if model_type in family.model_types:
-            return
-    elif _is_text_only(model_type):
-        return
     owner = next((one for one in FAMILIES if model_type in one.model_types), None)
-    if model_type == "internvl_chat":
-        hint = f"It is InternVL in the layout of its authors, which needs their code; take '{path}-hf' with 'internvl'."
+    text_only = any(str(name).endswith("ForCausalLM") for name in config.get("architectures") or ())
+    remote = model_type == "internvl_chat"
+    if owner is family or (family is CAUSAL_LM and owner is None and not remote):
+        return  # whether transformers has a text-only class for any other model is told when it is loaded
+    if remote:
+        title, hint = (
+            "InternVL in the layout of its authors",
+            f"That needs their code: take '{path}-hf' with 'internvl'.",
+        )
     elif owner is not None:
-        hint = f"Use the backend '{owner.backend}' for it."
-    elif _is_text_only(model_type):
-        hint = "It is a text-only model: use the backend 'causal-lm' for it."
+        title, hint = owner.title, f"Use the backend '{owner.backend}' for it."
+    elif text_only:
+        title, hint = CAUSAL_LM.title, f"Use the backend '{CAUSAL_LM.backend}' for it."
     else:
-        hint = "None of finlmm's own backends takes it; see `finlmm plugins` for others."
-    title = f"{owner.title}" if owner is not None else "another family"
+        title, hint = "another family", "See `finlmm plugins` for backends of others."
     raise FinlmmError(
-        f"'{path}' is a '{model_type}' model ({title}), and the backend '{family.backend}' takes a {family.title}.",
+        f"'{path}' is a '{model_type}' model ({title}), and the backend '{family.backend}' takes {family.title}.",
         hint=hint,
-    )
-
-
-def _is_text_only(model_type: str) -> bool:
-    import_transformers("A model backend")
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
-    )
-
-    return (
-        model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     )
 
 
@@ -254,7 +243,7 @@ def freeze(family: Family, model: Any, parts: tuple[Part, ...]) -> None:
     unknown = [part for part in parts if part not in family.parts]
     if unknown:
         raise FinlmmError(
-            f"freeze = {list(parts)}: a {family.title} has no part '{unknown[0]}'.",
+            f"freeze = {list(parts)}: {family.title} have no part '{unknown[0]}'.",
             hint=f"Its parts are: {', '.join(family.parts)}.",
         )
     belongs = part_of_weight(family, model)
@@ -276,6 +265,8 @@ def lora_config(family: Family, model: Any, options: LoraOptions) -> Any:
     import torch
     from peft import LoraConfig
 
+    if options.vision and "vision" not in family.parts:
+        raise FinlmmError(f"lora.vision: {family.title} see no images.", hint="Leave lora.vision out.")
     output = model.get_output_embeddings()
     wanted: tuple[Part, ...] = ("language", "vision", "projector") if options.vision else ("language",)
     layers = [
@@ -287,7 +278,7 @@ def lora_config(family: Family, model: Any, options: LoraOptions) -> Any:
     unknown = [target for target in options.targets if target not in names]
     if unknown:
         raise FinlmmError(
-            f"lora.targets: no linear layer of this {family.title} is named '{unknown[0]}'.",
+            f"lora.targets: no linear layer of this model is named '{unknown[0]}'.",
             hint=f"Its layers are named: {', '.join(names)}.",
         )
     chosen = [name for name in layers if not options.targets or name.rpartition(".")[2] in options.targets]

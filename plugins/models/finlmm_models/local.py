@@ -26,6 +26,7 @@ class LocalBackend(ModelBackend):
     def __init__(self, options: ModelOptions | None = None) -> None:
         super().__init__(options)
         self._loaded: dict[Purpose, Loaded] = {}
+        self._processor: Any = None
         self._template: Any = None
 
     def check(self) -> None:
@@ -56,10 +57,8 @@ class LocalBackend(ModelBackend):
     def _load(self, purpose: Purpose) -> Loaded:
         from finlmm_models import loading
 
-        self.check()
         options = self.options
-        processor = loading.load_processor(self.family, options.path)
-        self._limit_pixels(processor)
+        processor = self._fresh_processor()  # not the one that is shared: trainers change what they are given
         self._template = processor.chat_template
         tokenizer = getattr(processor, "tokenizer", processor)
         model = loading.load_model(self.family, options, purpose)
@@ -78,6 +77,20 @@ class LocalBackend(ModelBackend):
             peft_config=adapters,
             image_token_ids=loading.image_token_ids(self.family, tokenizer),
         )
+
+    def processor(self) -> Any:
+        """Return the processor, for text-only models the tokenizer, with the options' limits of pixels; no weights."""
+        if self._processor is None:
+            self._processor = self._fresh_processor()
+        return self._processor
+
+    def _fresh_processor(self) -> Any:
+        from finlmm_models.loading import load_processor
+
+        self.check()
+        processor = load_processor(self.family, self.options.path)
+        self._limit_pixels(processor)
+        return processor
 
     def _limit_pixels(self, processor: Any) -> None:
         """Set the options' limits of pixels; text-only families have none."""
