@@ -210,7 +210,9 @@ class PassagesGenerator(Generator):
                 continue
             matched = any(item.holds(number) for number in numbers)
             dated = bool(labels) and bool(years) and years <= item.years
-            if matched or dated or abs(item.figure.page - cause.page) <= self.options.near_pages:
+            near = abs(item.figure.page - cause.page) <= self.options.near_pages
+            # A number alone is found in many figures, and so is a term: without a label both must hold, and close by.
+            if (matched or dated or near) if labels else (matched and near):
                 tied.append((item, labels, matched))
         return tied
 
