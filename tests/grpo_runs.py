@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -236,6 +237,35 @@ class DiesAt(Silent):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def train_and_die(
+    out: Path, kind: str, model: Path, options: dict[str, Any], steps: int, step: int, **more: Any
+) -> None:
+    """Train until a step, and be killed there."""
+    train(out, backend(kind, model, **options), steps, events=DiesAt(step), **more)
+
+
+def in_own_process(function: Any, *args: Any, **kwargs: Any) -> int | None:
+    """Run a function of this module in a process of its own; return its exit code, negative for a signal.
+
+    The processes are forked off one that has imported torch and TRL already, and has used neither.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["grpo_preload"])
+    process = context.Process(target=function, args=args, kwargs=kwargs)
+    known = os.environ.get("PYTHONPATH")
+    # Python 3.11's fork server finds what it preloads by the environment alone.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *([known] if known else [])])
+    try:
+        process.start()
+    finally:
+        if known is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = known
+    process.join()
+    return process.exitcode
+
+
 def main() -> None:
     """Train one stage as the arguments say."""
     parser = argparse.ArgumentParser()
@@ -243,18 +273,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--kind", required=True)
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--die-at", type=int, default=0)
-    parser.add_argument("--lora", action="store_true")
+    parser.add_argument("--prompts-a-step", type=int, default=2)
+    parser.add_argument("--rewards", nargs="*", default=[])
     parser.add_argument("--grpo", type=json.loads, default={})
     given = parser.parse_args()
-    options = {"lora": {"rank": 4}} if given.lora else {}
-    train(
-        given.out,
-        backend(given.kind, given.model, **options),
-        given.steps,
-        given.grpo,
-        events=DiesAt(given.die_at) if given.die_at else None,
-    )
+    model = backend(given.kind, given.model)
+    train(given.out, model, given.steps, given.grpo, rewards=given.rewards, prompts_a_step=given.prompts_a_step)
 
 
 if __name__ == "__main__":

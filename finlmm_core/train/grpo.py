@@ -103,7 +103,7 @@ def train_grpo(
     keep = arguments.save_total_limit
     save_steps = aligned_save_steps(arguments)
     if save_steps != arguments.save_steps:
-        events.told(f"save_steps is {save_steps}, not {arguments.save_steps}: a round has {rounds.steps} steps.")
+        events.told(f"save_steps is {save_steps}, not {arguments.save_steps:g}: a round has {rounds.steps} steps.")
     arguments.max_steps, arguments.save_steps, arguments.save_total_limit = steps, save_steps, None
 
     first = process_number() == 0
