@@ -11,24 +11,11 @@ from finlmm_parsers.layout.labels import Label, attach, is_total, number_segment
 from finlmm_parsers.layout.rows import Row
 from finlmm_parsers.layout.rules import Ruling
 from finlmm_parsers.layout.text import join_lines, join_words
-from finlmm_parsers.layout.types import Line, TableRegion
+from finlmm_parsers.layout.types import Column, Line, TableRegion
 from finlmm_parsers.layout.values import Value
 from finlmm_parsers.primitives import Word
 
 _left = attrgetter("x0")
-
-
-@dataclass
-class Column:
-    """Extent of a column's body cells; ``stub`` and text columns are left aligned, value columns mostly right."""
-
-    x0: float
-    x1: float
-    text: bool = False
-
-    @property
-    def middle(self) -> float:
-        return (self.x0 + self.x1) / 2
 
 
 @dataclass

@@ -5,18 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from finlmm_core.domain import Box
 from finlmm_core.quantities import Units, parse_units
 from finlmm_parsers.layout.rows import Row
 from finlmm_parsers.layout.rules import Ruling
 from finlmm_parsers.layout.text import join_lines, join_words
+from finlmm_parsers.layout.types import Column
 from finlmm_parsers.layout.values import is_year
 from finlmm_parsers.primitives import Word
-
-if TYPE_CHECKING:
-    from finlmm_parsers.layout.cells import Column
 
 _UNIT_AFTER_TITLE = re.compile(r"^(?P<title>[^()（）]{2,}?)\s*[(（](?P<unit>.+)[)）]$")
 _CURRENCY_LABEL = re.compile(r"(?:币种|幣種|货币|貨幣)\s*[:：]\s*\w{1,4}")  # names what the unit's currency is anyway

@@ -98,3 +98,16 @@ class Caption(NamedTuple):
 
     text: str
     box: Box
+
+
+@dataclass
+class Column:
+    """Extent of a column's body cells; ``stub`` and text columns are left aligned, value columns mostly right."""
+
+    x0: float
+    x1: float
+    text: bool = False
+
+    @property
+    def middle(self) -> float:
+        return (self.x0 + self.x1) / 2
