@@ -7,6 +7,7 @@ exactly the samples that it would have seen.
 from __future__ import annotations
 
 import ast
+import math
 import random
 from collections.abc import Sequence
 from typing import TypeVar
@@ -19,7 +20,12 @@ Value = TypeVar("Value")
 
 
 def schedule(
-    samples: Sequence[Sample], stage: StageConfig, steps: int, prompts_per_step: int, seed: int
+    samples: Sequence[Sample],
+    stage: StageConfig,
+    steps: int,
+    prompts_per_step: int,
+    seed: int,
+    steps_per_round: int = 1,
 ) -> list[Sample]:
     """Return the samples of a stage in the order of use, ``steps * prompts_per_step`` of them.
 
@@ -32,12 +38,15 @@ def schedule(
         samples: what there is to learn from, at least one.
         stage: its curriculum and its name, which is part of the seed.
         steps: optimizer steps of the stage.
-        prompts_per_step: samples that are used in each.
+        prompts_per_step: samples that are used in each; where several steps learn from one drawing, in each drawing.
         seed: of the run.
+        steps_per_round: optimizer steps that learn from one drawing; there are then ``ceil(steps / steps_per_round)``
+            drawings.
     """
     if not samples:
         raise ValueError(f"the stage '{stage.name}' has no samples to schedule")
-    uses = _uses(len(samples), steps * prompts_per_step, f"{seed}:{stage.name}")
+    drawings = math.ceil(steps / steps_per_round)
+    uses = _uses(len(samples), drawings * prompts_per_step, f"{seed}:{stage.name}")
     if stage.curriculum.order == "difficulty":
         # Stable: what is equally difficult keeps the order of its epochs, so repeats of a sample stand far apart.
         grades = [difficulty(sample) for sample in samples]
@@ -49,7 +58,8 @@ def schedule(
     for position, use in enumerate(uses):
         chance = random.Random(f"{seed}:{samples[use].id}:{times[use]}")
         times[use] += 1
-        sequence.append(simplified(samples[use], stage.curriculum, position // prompts_per_step, chance))
+        step = position // prompts_per_step * steps_per_round
+        sequence.append(simplified(samples[use], stage.curriculum, step, chance))
     return sequence
 
 

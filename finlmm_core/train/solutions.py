@@ -18,6 +18,9 @@ from finlmm_core.quantities import ProgramError, parse_period, program_names, ro
 from finlmm_core.train.solution_steps import Item, Working, work_out, write_number
 from finlmm_core.train.solution_wording import WORDS, SolutionWords
 
+#: Raised with every change of the wording or the steps; part of the key of warm-up stages.
+SOLUTION_VERSION = 1
+
 _NAMED = 3  # rows, or values of a term, that are named before "and others"
 _PRECISIONS = (6, 8, 10, 14)  # significant digits of rounded values, as many as the final rounding needs
 

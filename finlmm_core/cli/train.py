@@ -1,0 +1,97 @@
+"""The command ``finlmm train``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from finlmm_core.cli.data import ConfigOption, JsonOption, OutOption, QuietOption, SeedOption, SetOption
+from finlmm_core.errors import FinlmmError
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the training command to the command line."""
+    app.command()(train)
+
+
+def train(
+    context: typer.Context,
+    config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="TOML file with a [train] table.")],
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+    seed: SeedOption = None,
+    stage: Annotated[
+        str | None,
+        typer.Option("--stage", metavar="NAME", help="Do this stage alone; the one before must be finished."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on from the last checkpoint, or begin a killed stage anew.")
+    ] = True,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Redo stages whose options changed, and what follows.")
+    ] = False,
+    drop_bad: Annotated[
+        bool, typer.Option("--drop-bad", help="Leave bad samples out, with a list of them, instead of refusing them.")
+    ] = False,
+    show: Annotated[
+        int, typer.Option("--show", min=0, metavar="N", help="Print so many prompts of each stage with their answers.")
+    ] = 0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a model on the samples of a run: warm-up, text stage, multi-image stage, as CONFIG says.
+
+    Everything is checked before weights are loaded. A training that was killed goes on where it was with the same
+    command. For several processes: accelerate launch -m finlmm_core.cli train CONFIG
+    """
+    from finlmm_core.config import load_config
+    from finlmm_core.train.progress import make_train_progress
+    from finlmm_core.train.stages import run_training
+    from finlmm_core.train.summary import print_train_summary
+
+    first = int(os.environ.get("RANK", "0")) == 0
+    overrides: dict[str, Any] = {"out": str(out) if out is not None else None, "seed": seed}
+    command = shlex.join([_program(), *sys.argv[1:]])
+    try:
+        loaded = load_config([config_file, *(config or [])], settings or (), overrides, context.obj)
+        with make_train_progress(quiet=quiet or as_json or not first) as progress:
+            summary = run_training(
+                loaded,
+                context.obj,
+                only_stage=stage,
+                resume=resume,
+                fresh=fresh,
+                drop_bad=drop_bad,
+                show=0 if quiet else show,
+                events=progress,
+                tell=lambda line: typer.echo(line, err=as_json),
+                command=command,
+            )
+    except FinlmmError as error:
+        if first or error.exit_code != 2:
+            raise
+        raise typer.Exit(error.exit_code) from error  # a mistake in what was given: the first process tells of it
+    except KeyboardInterrupt:
+        if first:
+            typer.echo(f"finlmm: stopped. What was saved is kept; go on with: {command}", err=True)
+        raise typer.Exit(130) from None
+    if not first:
+        return
+    if as_json:
+        typer.echo(summary.model_dump_json())
+    elif not quiet:
+        print_train_summary(summary)
+
+
+def _program() -> str:
+    """Return how this program was started."""
+    if Path(sys.argv[0]).name != "__main__.py":
+        return Path(sys.argv[0]).name
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return "accelerate launch -m finlmm_core.cli" if several else "python -m finlmm_core.cli"
