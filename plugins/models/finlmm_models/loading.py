@@ -206,6 +206,11 @@ def load_processor(family: Family, path: str) -> Any:
             hint="Copy the files of the original model beside the weights: tokenizer, preprocessor, chat template.",
         ) from error
     tokenizer = getattr(processor, "tokenizer", processor)
+    if len(tokenizer) < 100:  # transformers makes an empty one where the vocabulary is missing, and says nothing
+        raise FinlmmError(
+            f"the tokenizer and processor of '{path}' cannot be loaded: the vocabulary has {len(tokenizer)} tokens.",
+            hint="tokenizer.json is missing or empty: copy it beside the weights.",
+        )
     tokenizer.padding_side = "left"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token  # masked out wherever it pads
