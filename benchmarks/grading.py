@@ -34,6 +34,7 @@ from finlmm_core.quantities import format_number, parse_number
 
 Record = dict[str, Any]
 _WORDS = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+_PROFILES = {"TAT-QA": "tatqa", "FinMMR": "finmmr"}
 _OTHER = {"thousand": "million", "million": "thousand", "billion": "million"}
 
 
@@ -100,9 +101,14 @@ def _trim(value: Decimal) -> str:
     return f"{value.normalize():f}"
 
 
-def right_forms(value: Decimal, scale: str) -> list[str]:
+def _grouped(value: Decimal) -> str:
+    return format_number(value, max(0, -int(value.normalize().as_tuple().exponent)))
+
+
+def right_forms(value: Decimal, scale: str, sign: str) -> list[str]:
     """Return six ways of writing a number of a scale: all of them say the same."""
-    plain, grouped = _trim(value), format_number(value, max(0, -int(value.normalize().as_tuple().exponent)))
+    plain, grouped = _trim(value), _grouped(value)
+    minus, digits = ("-", grouped.lstrip("-")) if value < 0 else ("", grouped)
     bracketed = f"({grouped.lstrip('-')})" if value < 0 else f"+{grouped}"
     if scale == "percent":
         share = _trim(value / 100)
@@ -110,13 +116,18 @@ def right_forms(value: Decimal, scale: str) -> list[str]:
         return [f"{plain}%", f"{grouped} percent", share, f"The change was {plain} %.", wide, f"\\boxed{{{plain}\\%}}"]
     if scale in _WORDS:
         factor = _WORDS[scale]
-        amount = format_number(value * factor, max(0, -int((value * factor).normalize().as_tuple().exponent)))
+        amount = _grouped(value * factor)
         below = {"thousand": ("thousand", 1), "million": ("thousand", 1000), "billion": ("million", 1000)}[scale]
-        less = format_number(value * below[1], max(0, -int((value * below[1]).normalize().as_tuple().exponent)))
-        minus, digits = ("-", grouped.lstrip("-")) if value < 0 else ("", grouped)
-        return [f"{plain} {scale}", f"{minus}${digits} {scale}", amount, f"{less} {below[0]}", f"{bracketed} {scale}", plain]
-    minus, digits = ("-", grouped.lstrip("-")) if value < 0 else ("", grouped)
-    return [plain, grouped, f"{minus}${digits}", bracketed, f"**{grouped}**", f"The answer is {grouped}."]
+        less = _grouped(value * below[1])
+        return [
+            f"{plain} {scale}",
+            f"{minus}{sign}{digits} {scale}",
+            amount,
+            f"{less} {below[0]}",
+            f"{bracketed} {scale}",
+            plain,
+        ]
+    return [plain, grouped, f"{minus}{sign}{digits}", bracketed, f"**{grouped}**", f"The answer is {grouped}."]
 
 
 def wrong_forms(value: Decimal, scale: str, neighbour: Decimal | None) -> list[str]:
@@ -125,7 +136,9 @@ def wrong_forms(value: Decimal, scale: str, neighbour: Decimal | None) -> list[s
     unit = "%" if scale == "percent" else f" {scale}" if scale else ""
     forms = [f"{_trim(value * 1000)}{unit}", f"{_trim(value / 1000)}{unit}"]
     forms.append(f"{_trim(-value)}{unit}")
-    forms.append(f"{_trim(value * 100)}%" if scale == "percent" else f"{plain} {_OTHER[scale]}" if scale else f"{plain}%")
+    forms.append(
+        f"{_trim(value * 100)}%" if scale == "percent" else f"{plain} {_OTHER[scale]}" if scale else f"{plain}%"
+    )
     step = Decimal(1).scaleb(int(value.normalize().as_tuple().exponent))
     forms.append(f"{_trim(value + (step * 3 if value >= 0 else -step * 3))}{unit}")
     if neighbour is not None:
@@ -150,26 +163,26 @@ def measure_tatqa(records: list[Record], show: bool) -> None:
             continue
         gold = Gold.of(record["answer"], scale=record["scale"] or "", question=record["question"])
         for right, wrong in _forms(record, gold):
-            for form in right:
-                accepted.append(("correct", grade_completion(form, gold, "tatqa"), f"{record['answer']!r} as {form!r}"))
-            for form in wrong:
-                refused.append(("incorrect", grade_completion(form, gold, "tatqa"), f"{record['answer']!r} as {form!r}"))
+            for label, forms, cases in (("correct", right, accepted), ("incorrect", wrong, refused)):
+                for form in forms:
+                    cases.append((label, grade_completion(form, gold, "tatqa"), f"{record['answer']!r} as {form!r}"))
     agreement("grading.tatqa.accepted", accepted, show)
     agreement("grading.tatqa.refused", refused, show)
 
 
 def _forms(record: Record, gold: Gold) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield right and wrong written forms of a gold answer."""
     if gold.kind == "number" and gold.value is not None:
         scale = {10**3: "thousand", 10**6: "million", 10**9: "billion"}.get(gold.scale, "")
         scale = "percent" if gold.unit == "percent" else scale
-        wrong = wrong_forms(gold.value, scale, _neighbour(record, gold.value)) if gold.value else ["7", "-3%", "1 million"]
-        yield right_forms(gold.value, scale), wrong
+        near = _neighbour(record, gold.value)
+        wrong = wrong_forms(gold.value, scale, near) if gold.value else ["7", "-3%", "1 million"]
+        yield right_forms(gold.value, scale, {"EUR": "€", "GBP": "£"}.get(gold.unit or "", "$")), wrong
     elif gold.kind == "list":
         items = list(gold.items)
-        yield (
-            [", ".join(items), "; ".join(items), " and ".join(items), "\n".join(items), f"[{', '.join(items)}]", "、".join(items)],
-            [", ".join(items[:-1]), ", ".join([*items, "7,777"]), "; ".join([*items[:-1], "9.87"]), "", items[0][:-1], "none"],
-        )
+        right = [joint.join(items) for joint in (", ", "; ", " and ", "\n", "、")]
+        more, other = ", ".join([*items, "7,777"]), "; ".join([*items[:-1], "9.87"])
+        yield [*right, f"[{', '.join(items)}]"], [", ".join(items[:-1]), more, other, "", items[0][:-1], "none"]
     else:
         text = gold.text
         yield (
@@ -182,7 +195,7 @@ def measure_gold(records: list[Record], show: bool) -> None:
     """Grade every gold answer of every record against itself, with its benchmark's profile."""
     cases = []
     for record in records:
-        profile = "tatqa" if "TAT-QA" in record["source"] else "finmmr" if "FinMMR" in record["source"] else "finance-bench"
+        profile = next((name for key, name in _PROFILES.items() if key in record["source"]), "finance-bench")
         gold = Gold.of(record["answer"], scale=record["scale"], question=record["question"])
         grade = grade_answer(gold.text, gold, profile)
         cases.append(("correct", grade, f"{record['id']} {gold.text[:80]!r} as {gold.kind}"))

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from finlmm_core.answers.tags import read_tags
+from finlmm_core.quantities import find_numbers
 
 _TAIL = 20_000  # characters of an untagged completion that are looked at, from its end: that is where answers stand
 _TAGS = ("<answer>", "</answer>", "<think>", "</think>", "<image_selection>", "</image_selection>")
@@ -32,6 +33,9 @@ _CONCLUSION = re.compile(
     re.IGNORECASE,
 )
 _SENTENCES = re.compile(r"(?<=[.!?])[ ]+(?=[A-Z\"(])|[。！？]|\n")
+_IF = re.compile(r"\bif\b", re.IGNORECASE)
+_BOX_OR_BRACE = re.compile(r"\\boxed[ ]?\{|[{}]")
+_YEAR = re.compile(r"(?:19|20)\d\d\Z")
 
 
 class Extracted(NamedTuple):
@@ -47,17 +51,20 @@ class Extracted(NamedTuple):
     others: tuple[str, ...] = ()
 
 
-def extract_answer(completion: str, *, tagged_only: bool = False, prose: bool = False) -> Extracted:
+def extract_answer(
+    completion: str, *, tagged_only: bool = False, prose: bool = False, several: bool = False
+) -> Extracted:
     """Return the final answer of a completion; linear in its length.
 
     In order: what stands in the one ``<answer>`` tag, else the last ``\\boxed{}``, else what follows the last 'the answer
-    is' (答案是, 答案为 ...), else the last line with a letter or a digit. Thinking never counts. Outside of tags only the
-    last 20,000 characters are looked at.
+    is' (答案是, 答案为 ...), else the last line with a letter or a digit. Thinking never counts. Outside of tags only
+    the last 20,000 characters are looked at.
 
     Args:
         completion: what the model wrote.
         tagged_only: of a completion in which any of the tags stands, nothing but the answer tag counts.
         prose: where no answer is marked as such, take the sentence that concludes instead of the last line.
+        several: the answer may be a list: lines that follow each other are taken together.
     """
     text = completion
     if "<" in completion and any(tag in completion for tag in _TAGS):
@@ -70,7 +77,7 @@ def extract_answer(completion: str, *, tagged_only: bool = False, prose: bool = 
             return Extracted(None, "only_thinking")
         text = completion[max(completion.rfind("</think>"), 0) :].removeprefix("</think>")
         text = text.partition("<image_selection>")[0]
-    return _from_text(text[-_TAIL:], prose)
+    return _from_text(text[-_TAIL:], prose, several)
 
 
 def _from_tag(answer: str) -> Extracted:
@@ -83,19 +90,40 @@ def _from_tag(answer: str) -> Extracted:
     return Extracted(answer, "answer_tag")
 
 
-def _from_text(text: str, prose: bool) -> Extracted:
+def _from_text(text: str, prose: bool, several: bool) -> Extracted:
     boxed = _boxes(text) if "boxed" in text else []
     if boxed:
         return Extracted(boxed[-1], "boxed", _different(boxed))
-    phrases = [answer for match in _PHRASE.finditer(text) if (answer := _after(text, match.end()))]
+    phrases = [
+        answer
+        for match in _PHRASE.finditer(text)
+        if not _supposed(text, match) and (answer := _after(text, match.end(), several))
+    ]
     if phrases:
         return Extracted(phrases[-1], "phrase", _different(phrases))
     if prose and (claim := _claim(text)):
         return Extracted(claim, "claim")
-    for line in reversed(text.splitlines()):
-        if any(character.isalnum() for character in line):
-            return Extracted(line.strip(), "last_line")
-    return Extracted(None, "empty")
+    lines = [line.strip() for line in text.splitlines() if any(character.isalnum() for character in line)]
+    if not lines:
+        return Extracted(None, "empty")
+    return Extracted("\n".join(_block(lines)) if several else lines[-1], "last_line")
+
+
+def _supposed(text: str, phrase: re.Match[str]) -> bool:
+    """Return whether an answer is only what would be right if something were so."""
+    return (
+        "would" in phrase.group().lower() and _IF.search(text, max(0, phrase.start() - 120), phrase.start()) is not None
+    )
+
+
+def _block(lines: list[str]) -> list[str]:
+    """Return the lines at the end that can be items of one list: short, and no sentences."""
+    last: list[str] = []
+    for line in reversed(lines[-50:]):
+        if last and (len(line) > 240 or line.endswith((".", ":", "。", "："))):
+            break
+        last.insert(0, line)
+    return last
 
 
 def _different(answers: list[str]) -> tuple[str, ...]:
@@ -104,31 +132,21 @@ def _different(answers: list[str]) -> tuple[str, ...]:
 
 
 def _boxes(text: str) -> list[str]:
-    """Return the contents of all closed ``\\boxed{...}`` with balanced braces, in order."""
+    """Return the contents of all closed ``\\boxed{...}`` with balanced braces, in order; linear in the text's length."""
     found: list[str] = []
-    position = 0
-    while (start := text.find("\\boxed{", position)) >= 0:
-        depth, end = 1, start + 7
-        limit = min(len(text), end + 2000)  # no answer is longer, and a bound keeps unclosed boxes cheap
-        while end < limit and depth:
-            depth += {"{": 1, "}": -1}.get(text[end], 0)
-            end += 1
-        if depth:
-            position = start + 7
-            if len(found) > 64 or position > len(text) - 8:
-                break
-            if limit - start >= 2000:
-                position = limit  # unclosed and long: what stands inside is no answer either
-            continue
-        content = text[start + 7 : end - 1].strip()
-        if content:
-            found.append(content)
-        position = end
+    opened: list[int] = []  # for each open brace where a box's content begins, or -1
+    for match in _BOX_OR_BRACE.finditer(text):
+        if match.group() != "}":
+            opened.append(match.end() if len(match.group()) > 1 else -1)
+        elif opened:
+            start = opened.pop()
+            if start >= 0 and (content := text[start : match.start()].strip()):
+                found.append(content)
     return found
 
 
-def _after(text: str, start: int) -> str:
-    """Return what follows a phrase: the rest of its sentence, or the next line with text where nothing follows."""
+def _after(text: str, start: int, several: bool) -> str:
+    """Return what follows a phrase: the rest of its sentence, or the next lines where nothing follows."""
     end = text.find("\n", start)
     end = len(text) if end < 0 else end
     rest = text[start : min(end, start + 2000)]
@@ -137,6 +155,8 @@ def _after(text: str, start: int) -> str:
         rest = following.partition("\n")[0]
         if _PHRASE.search(rest):
             return ""  # the next line has an answer phrase of its own
+        if several:
+            return "\n".join(line.strip() for line in following.partition("\n\n")[0].splitlines() if line.strip())
     stop = _SENTENCE_END.search(rest)
     if stop is not None and any(character.isalnum() for character in rest[: stop.start()]):
         rest = rest[: stop.start() + 1]
@@ -144,14 +164,27 @@ def _after(text: str, start: int) -> str:
 
 
 def _claim(text: str) -> str | None:
-    """Return the sentence that states the result: the last concluding one with a number, else the last with one.
+    """Return the sentence that states the result of a free text.
 
-    A response of one paragraph without a conclusion states its result first and explains it then.
+    The last concluding one ('therefore', 'so', 因此) if it has a number, else the last one with a number behind it. A text
+    of one paragraph without a conclusion states its result first and explains it then; of several, the last counts.
     """
-    sentences = [part.strip() for part in _SENTENCES.split(text) if part and any(c.isdigit() for c in part)]
-    if not sentences:
+    sentences = [part.strip() for part in _SENTENCES.split(text) if part and part.strip()]
+    numeric = [place for place, sentence in enumerate(sentences) if _has_quantity(sentence)]
+    concluding = [place for place, sentence in enumerate(sentences) if _CONCLUSION.search(sentence)]
+    if not numeric:
         return None
-    concluding = [sentence for sentence in sentences if _CONCLUSION.search(sentence)]
-    if concluding:
-        return concluding[-1]
-    return sentences[0] if "\n\n" not in text.strip() else sentences[-1]
+    behind = [place for place in numeric if concluding and place >= concluding[-1]]
+    if behind:
+        return sentences[behind[0] if behind[0] == concluding[-1] else behind[-1]]
+    both = [place for place in concluding if place in numeric]
+    if both:
+        return sentences[both[-1]]
+    return sentences[numeric[0] if "\n\n" not in text.strip() else numeric[-1]]
+
+
+def _has_quantity(sentence: str) -> bool:
+    """Return whether a sentence has a number that is no year."""
+    if not any(character.isdigit() for character in sentence) or len(sentence) > 2000:
+        return False
+    return any(number.unit or number.currency or not _YEAR.match(number.text) for number in find_numbers(sentence))

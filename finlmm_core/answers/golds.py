@@ -84,8 +84,8 @@ class Gold:
 
         Args:
             answer: a number, a text, or the items of a list.
-            scale: 'thousand', 'million', 'billion', 'percent', '' or a factor; None where the source has none: then the
-                question is asked ('in USD millions').
+            scale: 'thousand', 'million', 'billion', 'percent', a factor, or '' for a number that is no percentage; None
+                where the source does not say: then the question is asked ('in USD millions').
             unit: of a number where it is known.
             decimals: that a number is stated with; by default those that it prints.
             options: the choices, of which the answer names one or several by letter.
@@ -142,6 +142,8 @@ class Gold:
             unit, scale = "percent", 1
         elif scale is None and (asked := _ASKED_SCALE.search(question)):
             scale = asked["scale"].lower()
+        elif scale == "":
+            unit = unit or "number"
         return cls(
             text, "number", value, unit, _factor(scale), printed if decimals is None else decimals, question=question,
             tolerance=tolerance,
@@ -168,6 +170,8 @@ class Gold:
                 unit, scale = "percent", 1
             elif amount.unit is not None and amount.unit != "fraction":
                 unit = amount.unit
+            elif scale == "" and not amount.currency:
+                unit = unit or "number"
             if amount.scale > 1:
                 scale = amount.scale
             elif scale is None and (asked := _ASKED_SCALE.search(question)):

@@ -10,7 +10,16 @@ from finlmm_core.answers.choices import named_options
 from finlmm_core.answers.extract import Extracted, extract_answer
 from finlmm_core.answers.golds import Gold, gold_of
 from finlmm_core.answers.numeric import compare_numbers
-from finlmm_core.answers.parsing import LONGEST, Amount, Parsed, is_refusal, numbers_in, parse_answer, read_yes_no
+from finlmm_core.answers.parsing import (
+    LONGEST,
+    Amount,
+    Parsed,
+    is_negated,
+    is_refusal,
+    numbers_in,
+    parse_answer,
+    read_yes_no,
+)
 from finlmm_core.answers.profiles import Profile, get_profile
 from finlmm_core.answers.symbolic import symbolic_equal, too_much
 from finlmm_core.answers.texts import anls, normal_text, without_markup
@@ -65,7 +74,9 @@ def grade_answer(given: str | None, gold: Gold, profile: str | Profile = "finlmm
 def grade_completion(completion: str, gold: Gold, profile: str | Profile = "finlmm") -> Grade:
     """Extract the final answer of a completion and grade it."""
     rules = get_profile(profile)
-    extracted = extract_answer(completion, tagged_only=rules.tagged_only, prose=rules.prose)
+    extracted = extract_answer(
+        completion, tagged_only=rules.tagged_only, prose=rules.prose, several=gold.kind == "list"
+    )
     if extracted.text is None and gold.kind != "unknown":
         return Grade(
             0.0, "no_answer" if extracted.how in ("empty", "empty_tag") else extracted.how, Parsed("none"), gold
@@ -143,6 +154,8 @@ def _grade_number(given: str, gold: Gold, rules: Profile) -> Grade:
         return Grade(0.0, "no_number", parsed, gold)
     if rules.single and parsed.kind == "numbers":
         return Grade(0.0, "two_answers", parsed, gold)
+    if is_negated(parsed.text, parsed.amount.start):
+        return Grade(0.0, "negated", parsed, gold)
     right, reason = compare_numbers(parsed.amount, gold, rules)
     if not right and is_refusal(parsed.text):
         return Grade(0.0, "refusal", parsed._replace(kind="refusal"), gold)
@@ -175,6 +188,8 @@ def _share_unit(ends: tuple[Amount, ...]) -> list[Amount]:
 
 def _grade_period(given: str, gold: Gold, rules: Profile) -> Grade:
     parsed = parse_answer(given, expect="period")
+    if is_negated(parsed.text, len(parsed.text)):
+        return Grade(0.0, "negated", parsed, gold)
     if parsed.period is not None and parsed.period == gold.period:
         return Grade(1.0, "equal", parsed, gold)
     if normal_text(without_markup(given)) == normal_text(gold.text):

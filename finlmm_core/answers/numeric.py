@@ -14,6 +14,7 @@ _DOLLARS = {"USD", "HKD", "AUD", "CAD", "SGD", "NZD", "TWD", "MXN", "BRL"}
 _HUNDRED = Decimal(100)
 _HALF = Decimal("0.5")
 _SLACK = Decimal("1e-9")  # of a unit: what is lost where a value came through a float
+_SMALL = Decimal("0.02")
 _HUGE = 400  # digits: no amount has more, and arithmetic on more takes time
 
 
@@ -98,7 +99,8 @@ def _signed(given: Amount, gold: Gold, profile: Profile) -> list[Decimal]:
 def _near(value: Decimal, given: Amount, factor: Decimal, target: Amount, gold: Gold, profile: Profile) -> str:
     """Return why the value, in the gold's unit, is near enough to the gold value, '' where it is not."""
     distance = abs(value - target.value)
-    last = Decimal(1).scaleb(-gold.decimals) if gold.decimals is not None else Decimal(0)
+    decimals = gold.decimals if profile.rounding_at is None else profile.rounding_at
+    last = Decimal(1).scaleb(-decimals) if decimals is not None else Decimal(0)
     whole = target.value == target.value.to_integral_value()
     bare = target.unit is None and target.currency is None and target.scale == 1
     year = profile.years_exact and bare and whole and 1900 <= target.value < 2100 and gold.unit != "count"
@@ -109,11 +111,9 @@ def _near(value: Decimal, given: Amount, factor: Decimal, target: Amount, gold: 
         return ""
     if gold.tolerance is not None:
         return "within_tolerance" if distance <= Decimal(repr(gold.tolerance)) + _SLACK else ""
-    allowed = max(
-        Decimal(repr(profile.absolute)),
-        Decimal(repr(profile.relative)) * abs(target.value),
-        Decimal(repr(profile.last_digit)) * last if _rounds(target, gold) else Decimal(0),
-    )
+    allowed = max(Decimal(repr(profile.absolute)), Decimal(repr(profile.relative)) * abs(target.value))
+    if profile.last_digit and _rounds(target, gold) and last <= abs(target.value) * _SMALL:
+        allowed = max(allowed, last)
     if profile.rounding and _rounds(target, gold) and distance <= last * _HALF + _SLACK:
         return "rounded"
     if distance <= allowed + _SLACK * last:

@@ -251,6 +251,14 @@ _VERB = re.compile(
 )
 
 
+_NOT = re.compile(r"(?:\b(?:not|never|isn['’]t|wasn['’]t)|不是|并非|不为)(?:[ ][^\s]{1,12}){0,2}[ ]?\Z", re.IGNORECASE)
+
+
+def is_negated(text: str, end: int) -> bool:
+    """Return whether a 'not' stands within the few words before a place: 'it is not 5%', '不是2018年'."""
+    return _NOT.search(text, max(0, end - 40), end) is not None
+
+
 def is_refusal(text: str) -> bool:
     """Return whether the answer says that it gives none."""
     return len(text) <= LONGEST and (_REFUSAL.search(text) is not None or _NAN.match(text.strip()) is not None)

@@ -22,12 +22,14 @@ class Profile(BaseModel):
     absolute: float = Field(
         default=1e-9, ge=0, description="numbers: absolute error allowed, in the gold's printed unit"
     )
-    last_digit: float = Field(
-        default=0.0, ge=0, description="numbers: error allowed in units of the last decimal that the gold value prints"
+    last_digit: bool = Field(
+        default=False,
+        description="numbers: one unit of the gold's last decimal more or less is right, if that is at most 2 % of it",
     )
     rounding: bool = Field(
         default=False, description="numbers: right where they round to the gold value at the decimals that it prints"
     )
+    rounding_at: int | None = Field(default=None, description="round at so many decimals instead of those printed")
     coarser: int | None = Field(
         default=None,
         description="numbers: right where the gold value rounds to them at the digits that they print, if these are at "
@@ -138,6 +140,7 @@ _LISTED = (
         name="mmmu",
         about="MMMU: option match; open answers equal as text or, for numbers, at two decimals.",
         rounding=True,
+        rounding_at=2,
         percent="either",
         text="contains",
     ),
@@ -154,6 +157,7 @@ _LISTED = (
         about="TAT-QA: exact match of spans, numbers times their scale compared after rounding to two decimals. Here a "
         "number without a scale word is taken in the gold's scale, and 12.5, 12.5% and 0.125 are one percentage.",
         rounding=True,
+        rounding_at=2,
         percent="either",
         sign="strict",
         text="exact",
@@ -180,11 +184,12 @@ _LISTED = (
     ),
     Profile(
         name="finance-bench",
-        about="FinanceBench: people judge leniently on wording and units. Here: the concluding number within 1 %, or "
-        "one unit of the last digit, or rounding to the gold value; text that is not equal is None.",
-        relative=0.01,
-        last_digit=1.0,
+        about="FinanceBench: people judge leniently on wording and units. Here: the concluding number is right "
+        "where it rounds to the gold value, or the gold value to it at three or more significant digits, or one unit "
+        "of the last digit is between them; text that is not equal is None.",
+        last_digit=True,
         rounding=True,
+        coarser=3,
         percent="either",
         sign="lenient",
         text="judge",

@@ -16,8 +16,8 @@ _DEEPEST = 6
 _ALLOWED = frozenset(
     {
         "frac", "dfrac", "tfrac", "sqrt", "pi", "infty", "cup", "cap", "le", "leq", "ge", "geq", "pm", "ln", "log",
-        "sin", "cos", "tan", "alpha", "beta", "theta", "cdot", "times", "left", "right", "text", "mathrm", "approx", "in",
-        "emptyset", "circ", "to", "dots",
+        "sin", "cos", "tan", "alpha", "beta", "theta", "cdot", "times", "left", "right", "text", "mathrm", "approx",
+        "in", "emptyset", "circ", "to", "dots",
     }
 )  # fmt: skip
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
