@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from sample_corpus import corpus, shared_store
 
 from finlmm_core.domain import RewardContext, Sample, Sampling, Score
@@ -86,6 +87,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name == "warmup":
             logged = [{"step": one["step"], "loss": one["loss"], "learning_rate": 1e-3} for one in logged]
         (stage / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in logged))
+    stages = [{"name": "warmup"}, {"name": "stage2"}]
+    (train / "config.resolved.toml").write_text(tomli_w.dumps({"train": {"stages": stages}}))
     evaluation(samples, 5, 3).save(train / "stage2")
     writer = RolloutWriter(train / "stage2" / "rollouts")
     for step in range(30):
@@ -113,6 +116,11 @@ def test_every_metric_has_its_curve_with_first_and_last_values(run: Path) -> Non
     # Means of the first and the last 3 of 30 steps, by hand: .2 + .5 * 2 / 30 and .2 + .5 * 29 / 30.
     assert "<b>Total reward</b><small>weighted mean of the rewards</small><span>0.233 → 0.683</span>" in training.html
     assert "<b>Total</b>" not in training.html  # the function that TRL trains on is the total reward again
+
+
+def test_stages_stand_in_the_order_of_the_configuration(run: Path) -> None:
+    html = training_sections(run)[0].html
+    assert html.index("<h3>warmup</h3>") < html.index("<h3>stage2</h3>")
 
 
 def test_held_out_figures_are_bars_with_intervals_and_the_gain_is_paired(run: Path) -> None:

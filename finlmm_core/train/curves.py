@@ -6,6 +6,7 @@ running, or was killed, is shown as far as it came. The same files give the same
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,12 @@ from finlmm_core.train.curves_rollouts import rollouts_of
 from finlmm_core.train.curves_svg import Bar, bar_chart, grid, line_chart
 from finlmm_core.train.evaluation import Evaluation, Measure, gain
 from finlmm_core.train.metrics import METRICS_FILE, TOTAL, Series, read_metrics, reward_name
-from finlmm_core.train.summary import SUMMARY_FILE, TrainSummary
+from finlmm_core.train.stages_files import CONFIG_FILE
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 #: Metric -> (title, note), in the order of the page; rewards stand before them, what rewards learned behind.
 _TITLES = {
@@ -74,12 +80,12 @@ def stage_folders(run_folder: Path) -> list[Path]:
 
 
 def _configured(run_folder: Path) -> list[str]:
-    """Return the names of the stages in the order of the training's summary; [] before there is one."""
+    """Return the names of the stages in the order of the configuration that the training was begun with."""
     try:
-        summary = TrainSummary.model_validate_json((run_folder / "train" / SUMMARY_FILE).read_bytes())
+        config = tomllib.loads((run_folder / "train" / CONFIG_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    return [stage.name for stage in summary.stages]
+    return [stage["name"] for stage in config["train"]["stages"]]
 
 
 # ------------------------------------------------------------------------------------------------------ held out
