@@ -183,6 +183,14 @@ def test_an_answer_that_does_not_follow_reads_like_one_that_does() -> None:
     assert mask_answer(follows, GROWTH, given="8.2%") == mask_answer(does_not, GROWTH, given="14.8%")
 
 
+def test_a_result_on_the_way_stays_and_the_last_one_goes_whatever_is_then_answered() -> None:
+    masked = {
+        mask_answer(f"396 - 366 = 30; 30 by 366 gives {value}. So the answer is {answer}.", GROWTH, given=answer)
+        for value, answer in (("8.2%", "8.2%"), ("8.2%", "C"), ("9.7%", "C"), ("9.7%", "3.3%"), ("7.1%", "7.1%"))
+    }
+    assert masked == {"396 - 366 = 30; 30 by 366 gives [MASK]. So the answer is [MASK]."}
+
+
 def test_all_options_are_hidden_when_they_are_gone_through() -> None:
     masked = mask_answer("Options: A -16.0% no, B 14.8% no, C 8.2% yes, D 26.4% no.", GROWTH, given="C")
     assert masked == "Options: [MASK] no, [MASK] no, [MASK] yes, [MASK] no."

@@ -4,7 +4,7 @@ A reader that sees "... so the answer is 12.5%" learns to recognise answers. Wha
 the right answer: a mask on right answers alone would be as telling as the answer itself. Hidden alike are
 
 * what a concluding phrase states, whatever it is: ``answer is ...``, ``choose ...``, ``\\boxed{...}``, ``答案是……``;
-* numbers that are the right answer, the answer given, any of the options, or the result of the last calculation, in any
+* numbers that are the right answer, the answer given, any of the options, or the last result that is told, in any
   written form (12.5%, 12.50 percent, 0.125, 12,5 million as 0.0125 billion, unrounded, without its sign);
 * the letters and texts of all options, right or wrong, where something is concluded.
 
@@ -74,6 +74,11 @@ _RESULT = re.compile(
 )
 _CALCULATED = re.compile(
     r"[+\-−*/×÷·][ ]*[$¥€£(]*[\d.,]+[^=＝≈\n]{0,24}\Z|\d[^=\n]{0,12}[)）][^=\n]{0,12}\Z|\ue000\W*\Z"
+)
+_GIVES = re.compile(
+    r"(?:\b(?:gives?|giving|yields?|makes?|leaves?|leaving|gets?|is|are|equals?|becomes?|(?:amounts?|comes?|rounds?|rounded)"
+    r"\s+to|rounded|about|approximately|roughly|i\.e\.,?)|得到?|为|是|约)[\s:*]*[$¥€£(+\-−]*\Z",
+    re.IGNORECASE,
 )
 _ORDINAL = re.compile(
     r"\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\d{1,3}(?:st|nd|rd|th)"
@@ -377,15 +382,15 @@ def _number_holes(
     text: str, known: _Known, given: str | None, conclusions: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
     numbers = find_numbers(text)
-    results = [number for number in numbers if _is_result(text, number.start)]
+    calculated = {number.start for number in numbers if _is_result(text, number.start)}
     amounts = [*known.amounts, *_given_amounts(given)]
-    if results:
-        amounts.append(_amount(results[-1]))
+    told = [number for number in numbers if number.start in calculated or _is_told(text, number, known)]
+    if told:  # what the reasoning arrives at, also where the answer then given is another
+        amounts.append(_amount(told[-1]))
     concluded = [*amounts]
     last = numbers[-1] if numbers and conclusions and numbers[-1].start >= conclusions[-1][0] else None
     if last is not None and _telling(last) and abs(last.value) not in known.cells:
         concluded.append(_amount(last))
-    calculated = {number.start for number in results}
     holes = []
     for number in numbers:
         inside = any(start <= number.start < end for start, end in conclusions)
@@ -406,6 +411,15 @@ def _is_result(text: str, start: int) -> bool:
     before = text[max(0, start - 64) : start]
     match = _RESULT.search(before)
     return match is not None and _CALCULATED.search(before[: match.start() + 1]) is not None
+
+
+def _is_told(text: str, number: Number, known: _Known) -> bool:
+    """Whether a number is what something 'gives' or 'is', and nothing that was read."""
+    return (
+        _telling(number)
+        and abs(number.value) not in known.cells
+        and _GIVES.search(text, max(0, number.start - 24), number.start) is not None
+    )
 
 
 def _telling(number: Number) -> bool:
