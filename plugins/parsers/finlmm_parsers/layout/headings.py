@@ -322,10 +322,18 @@ def _shared_out(pieces: list[Piece], columns: list[Column], below: list[str]) ->
     return None
 
 
+# '2021', 'FY21', 'Q3', '1H', "Dec 28", '3 months', '21/20'; no 'Level 2'
+_PERIOD = re.compile(
+    r"(?:19|20)\d\d|(?<![A-Za-z])(?:FY|CY|[QH])\s?['’]?\d|\d\s?[QHE](?![A-Za-z])|\d['’/]\d|['’]\d\d"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s?\d|\d\s?(?:months?|weeks?|年|月|季|个月)",
+    re.IGNORECASE,
+)
+
+
 def _alike(group: list[str], everything: list[str]) -> bool:
     """Tell whether headings look like what one spanning heading covers: all periods, or words that come again."""
     if not all(group):
         return False
-    if all(any(c.isdigit() for c in text) for text in group):
+    if all(_PERIOD.search(text) for text in group):
         return True
     return all(everything.count(text) > 1 for text in group)
