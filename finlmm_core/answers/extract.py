@@ -9,7 +9,12 @@ from typing import NamedTuple
 from finlmm_core.answers.tags import read_tags
 from finlmm_core.quantities import find_numbers
 
-_TAIL = 20_000  # characters of an untagged completion that are looked at, from its end: that is where answers stand
+_PHRASES = 9  # answer phrases of a completion that are looked at: the last ones
+_SENTENCE = 600  # characters of a sentence that can state a result
+_SENTENCE_COUNT = (
+    60  # sentences of a free text that are looked at: so many from its end, and a third as many from its start
+)
+_TAIL = 10_000  # characters of an untagged completion that are looked at, from its end: that is where answers stand
 _TAGS = ("<answer>", "</answer>", "<think>", "</think>", "<image_selection>", "</image_selection>")
 
 _PHRASE = re.compile(
@@ -58,7 +63,7 @@ def extract_answer(
 
     In order: what stands in the one ``<answer>`` tag, else the last ``\\boxed{}``, else what follows the last 'the answer
     is' (答案是, 答案为 ...), else the last line with a letter or a digit. Thinking never counts. Outside of tags only
-    the last 20,000 characters are looked at.
+    the last 10,000 characters are looked at.
 
     Args:
         completion: what the model wrote.
@@ -94,11 +99,11 @@ def _from_text(text: str, prose: bool, several: bool) -> Extracted:
     boxed = _boxes(text) if "boxed" in text else []
     if boxed:
         return Extracted(boxed[-1], "boxed", _different(boxed))
-    phrases = [
-        answer
-        for match in _PHRASE.finditer(text)
-        if not _supposed(text, match) and (answer := _after(text, match.end(), several))
-    ]
+    phrases = []
+    for match in list(_PHRASE.finditer(text))[-_PHRASES:]:
+        answer = "" if _supposed(text, match) else _after(text, match.end(), several)
+        if answer:
+            phrases.append(answer)
     if phrases:
         return Extracted(phrases[-1], "phrase", _different(phrases))
     if prose and (claim := _claim(text)):
@@ -132,16 +137,18 @@ def _different(answers: list[str]) -> tuple[str, ...]:
 
 
 def _boxes(text: str) -> list[str]:
-    """Return the contents of all closed ``\\boxed{...}`` with balanced braces, in order; linear in the text's length."""
+    """Return the contents of all innermost closed ``\\boxed{...}`` with balanced braces, in order; linear."""
     found: list[str] = []
     opened: list[int] = []  # for each open brace where a box's content begins, or -1
+    inner = 0  # where the last box ended: a box around it is not taken, so that no text is copied twice
     for match in _BOX_OR_BRACE.finditer(text):
         if match.group() != "}":
             opened.append(match.end() if len(match.group()) > 1 else -1)
         elif opened:
             start = opened.pop()
-            if start >= 0 and (content := text[start : match.start()].strip()):
+            if start >= inner and start >= 0 and (content := text[start : match.start()].strip()):
                 found.append(content)
+                inner = match.end()
     return found
 
 
@@ -170,21 +177,22 @@ def _claim(text: str) -> str | None:
     of one paragraph without a conclusion states its result first and explains it then; of several, the last counts.
     """
     sentences = [part.strip() for part in _SENTENCES.split(text) if part and part.strip()]
-    numeric = [place for place, sentence in enumerate(sentences) if _has_quantity(sentence)]
-    concluding = [place for place, sentence in enumerate(sentences) if _CONCLUSION.search(sentence)]
-    if not numeric:
-        return None
+    last = sentences[-_SENTENCE_COUNT:]
+    numeric = [place for place, sentence in enumerate(last) if _has_quantity(sentence)]
+    concluding = [place for place, sentence in enumerate(last) if _CONCLUSION.search(sentence[:_SENTENCE])]
     behind = [place for place in numeric if concluding and place >= concluding[-1]]
     if behind:
-        return sentences[behind[0] if behind[0] == concluding[-1] else behind[-1]]
+        return last[behind[0] if behind[0] == concluding[-1] else behind[-1]]
     both = [place for place in concluding if place in numeric]
     if both:
-        return sentences[both[-1]]
-    return sentences[numeric[0] if "\n\n" not in text.strip() else numeric[-1]]
+        return last[both[-1]]
+    if "\n\n" not in text.strip():
+        return next((sentence for sentence in sentences[: _SENTENCE_COUNT // 3] if _has_quantity(sentence)), None)
+    return last[numeric[-1]] if numeric else None
 
 
 def _has_quantity(sentence: str) -> bool:
     """Return whether a sentence has a number that is no year."""
-    if not any(character.isdigit() for character in sentence) or len(sentence) > 2000:
+    if not any(character.isdigit() for character in sentence) or len(sentence) > _SENTENCE:
         return False
     return any(number.unit or number.currency or not _YEAR.match(number.text) for number in find_numbers(sentence))

@@ -17,6 +17,7 @@ Kind = Literal[
 
 #: Longer answers are not parsed: no answer of a benchmark is, and it bounds the time that a hostile one takes.
 LONGEST = 2000
+_LONGEST_NUMBERS = 600  # of a text that is looked through for numbers
 
 
 class Amount(NamedTuple):
@@ -93,6 +94,7 @@ _YES = re.compile(
 _NO = re.compile(
     r"(?:no|false|incorrect|not|nope|否|不是?|没有?|错误?|无|いいえ)(?![A-Za-z]|[\u3040-\u30ff])", re.IGNORECASE
 )
+_BETWEEN = re.compile(r"\A[ ]?(?:[,/、&]|and|or|或)?[ ]?", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"\b(?:(?:i|we)(?:['’ ]m| am| are)? (?:sorry|unable)|(?:can ?not|can['’]t|could not|unable to|not able to) (?:be )?"
     r"(?:answer|determin|provid|calculat|comput|access|find|view|see)|do(?:es)? not (?:have access|provide|contain|include|mention)"
@@ -138,7 +140,7 @@ def numbers_in(text: str) -> tuple[Amount, ...]:
     百分之五, and number words ('three', 第三) where the text has no digits. Numbers within a date or a period are left
     out as long as there are others.
     """
-    return _numbers_in(text) if len(text) <= LONGEST else ()
+    return _numbers_in(text) if len(text) <= _LONGEST_NUMBERS else ()
 
 
 @lru_cache(maxsize=16384)
@@ -274,11 +276,9 @@ def read_yes_no(text: str) -> bool | None:
     start = text.strip(" \"'*_`.,:([").lower()[:40]
     yes, no = _YES.match(start), _NO.match(start)
     if yes is not None:
-        rest = start[yes.end() :].strip(" ,./、或or")
-        return None if _NO.match(rest) and len(rest) < 6 else True
+        return None if _NO.match(_BETWEEN.sub("", start[yes.end() :], count=1)) else True
     if no is not None:
-        rest = start[no.end() :].strip(" ,./、或or")
-        return None if _YES.match(rest) and len(rest) < 6 else False
+        return None if _YES.match(_BETWEEN.sub("", start[no.end() :], count=1)) else False
     return None
 
 
