@@ -249,8 +249,10 @@ def refuse_changed(planned: Sequence[PlannedStage], wanted: Sequence[PlannedStag
     if not stale:
         return []
     if not fresh:
+        # That a stage starts from another output follows from what changed before it.
+        told = [line for line in problems if ".start.key: " not in line] or problems
         raise FinlmmError(
-            f"the training in '{stale[0].folder.parent}' was begun with other options:\n    " + "\n    ".join(problems),
+            f"the training in '{stale[0].folder.parent}' was begun with other options:\n    " + "\n    ".join(told),
             hint=f"Add --fresh to redo {stale[0].stage.name} and what follows, or give another folder.",
         )
     return [one.folder for one in planned[stale[0].number :] if one.folder.is_dir()]
