@@ -263,6 +263,11 @@ def test_a_conversation_without_its_image_and_an_image_without_eyes_are_told(mak
         make("causal-lm").generate([asked("x", Image.new("RGB", (8, 8)))], Sampling(max_new_tokens=1))
 
 
+def test_an_image_of_a_shape_that_the_processor_refuses_is_told_with_its_size(make: Make) -> None:
+    with pytest.raises(FinlmmError, match="1000 x 2"):
+        make("qwen2-vl").generate([asked("x", Image.new("RGB", (1000, 2)))], Sampling(max_new_tokens=1))
+
+
 def test_choices_must_be_there_and_hold_something(make: Make) -> None:
     for choices in ([], ["A", ""]):
         with pytest.raises(FinlmmError, match="expected at least one"):

@@ -45,6 +45,7 @@ def encode(loaded: Loaded, messages: Sequence[Message]) -> Encoded:
         FinlmmError: a turn holds an image that the model cannot see, or the place of an image without the image.
     """
     sees_images = loaded.processor is not loaded.tokenizer
+    sizes: list[tuple[int, int]] = []
     for message in messages:
         for part in [] if isinstance(message["content"], str) else message["content"]:
             if part["type"] == "image" and not sees_images:
@@ -54,15 +55,23 @@ def encode(loaded: Loaded, messages: Sequence[Message]) -> Encoded:
                     "a conversation holds the place of an image without the image.",
                     hint="Call messages(sample, images) with the image store of the run.",
                 )
+            if part["type"] == "image":
+                sizes.append(part["image"].size)
     continued = messages[-1]["role"] == "assistant"
-    tensors = loaded.processor.apply_chat_template(
-        [list(messages) if sees_images else flat_text(list(messages))],
-        tokenize=True,
-        add_generation_prompt=not continued,
-        continue_final_message=continued,
-        return_dict=True,
-        return_tensors="pt",
-    )
+    try:
+        tensors = loaded.processor.apply_chat_template(
+            [list(messages) if sees_images else flat_text(list(messages))],
+            tokenize=True,
+            add_generation_prompt=not continued,
+            continue_final_message=continued,
+            return_dict=True,
+            return_tensors="pt",
+        )
+    except ValueError as error:  # such as an image two hundred times as wide as high
+        raise FinlmmError(
+            f"the processor refuses a conversation with {len(sizes)} images "
+            f"({', '.join(f'{width} x {height}' for width, height in sizes) or 'none'}): {error}"
+        ) from error
     return Encoded(dict(tensors))
 
 

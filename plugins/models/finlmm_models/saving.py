@@ -35,7 +35,7 @@ def save_model(loaded: Loaded, model: Any, folder: Path, template: Any) -> None:
             base.save_pretrained(temporary, state_dict=weights)
         _mend_config(temporary / "config.json")
         _save_processor(loaded, temporary, template)
-        _flush(temporary)
+        _share_and_flush(temporary)
         _replace(folder, temporary)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -85,14 +85,22 @@ def _save_processor(loaded: Loaded, folder: Path, template: Any) -> None:
         for holder in holders:
             holder.chat_template = template
         loaded.processor.save_pretrained(folder)
+        if hasattr(loaded.processor, "image_processor"):
+            # It stands in processor_config.json already; inference engines look for it under its older name.
+            loaded.processor.image_processor.save_pretrained(folder)
     finally:
         for holder, own in zip(holders, before, strict=True):
             holder.chat_template = own
 
 
-def _flush(folder: Path) -> None:
-    """Wait until all files are on disk, so that a rename never names a folder that a power failure emptied."""
+def _share_and_flush(folder: Path) -> None:
+    """Wait until all files are on disk, so that a rename never names a folder that a power failure emptied.
+
+    safetensors writes files that only their owner reads; they get the rights of the others.
+    """
+    rights = (folder / "config.json").stat().st_mode
     for file in folder.iterdir():
+        file.chmod(rights)
         descriptor = os.open(file, os.O_RDONLY)
         try:
             os.fsync(descriptor)
