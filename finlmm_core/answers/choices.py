@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from finlmm_core.answers.golds import Gold
 from finlmm_core.answers.numeric import compare_numbers
-from finlmm_core.answers.parsing import LONGEST, claimed, numbers_in
+from finlmm_core.answers.parsing import LONGEST, claimed, is_negated, numbers_in
 from finlmm_core.answers.profiles import Profile
 from finlmm_core.answers.texts import normal_text, without_markup
 
@@ -27,7 +27,8 @@ _CALLED = re.compile(
     r"(?:option|choice|选项|故选|应选|选择|选)[ ]?[(\[]?(?P<letter>[A-J])(?![A-Za-z])|[(\[](?P<inside>[A-J])[)\]]",
     re.IGNORECASE,
 )
-_JOINED = re.compile(r"(?:^|(?<![A-Za-z]))(?:or|and|and/or|not|或|和|不是)[ ]?[(\[]?(?P<letter>[A-J])(?![A-Za-z])")
+# 'A' and 'I' before a small letter are words.
+_ALONE = re.compile(r"(?<![A-Za-z0-9.&])(?P<letter>[A-J])(?![A-Za-z0-9&]|(?<=[AI])[ ][a-z])")
 _NEGATION = re.compile(
     r"\b(?:not|never|neither|nor|isn['’]t|wasn['’]t|incorrect|wrong|except|rather than|instead of)\b|不是|并非|不对|错误|而非",
     re.IGNORECASE,
@@ -59,8 +60,10 @@ def named_options(text: str, gold: Gold, profile: Profile) -> Named:
         return Named((place,), "letter")
     by_text = profile.options_by_text
     words = normal_text(clean)
-    if by_text and (same := [place for place, option in enumerate(gold.option_texts) if option == words and words]):
-        return Named(tuple(same), "option_text")
+    if by_text and words:
+        same = [place for place in range(count) if _reads_as(clean, words, place, gold)]
+        if same:
+            return Named(tuple(same), "option_text")
     if _SEVERAL.match(clean) and (places := _places(re.findall(r"[A-J]", clean), count)):
         return Named(places, "letter")
     marked = _places([found["letter"] for found in _MARKED.finditer(clean)], count)
@@ -92,10 +95,9 @@ def _places(letters: list[str], count: int) -> tuple[int, ...]:
 
 def _with_rest(place: int, rest: str, gold: Gold, profile: Profile) -> Named:
     """Return what a letter followed by words names: the letter, and any other option that the words name."""
-    others = set(_places([found["letter"] for found in _JOINED.finditer(rest)], len(gold.options)))
-    others |= set(_places([found["letter"] or found["inside"] for found in _CALLED.finditer(rest)], len(gold.options)))
     named, _ = _texts_named(rest, gold)
-    others |= set(named)
+    beside = rest.replace(gold.options[place], " ")
+    others = set(named) | set(_places([found["letter"] for found in _ALONE.finditer(beside)], len(gold.options)))
     others.discard(place)
     if others:
         return Named((place, *sorted(others)), "letter")
@@ -110,7 +112,7 @@ def _with_rest(place: int, rest: str, gold: Gold, profile: Profile) -> Named:
 
 def _is_option(text: str, place: int, gold: Gold, profile: Profile) -> bool:
     """Return whether a text is one option's text or value."""
-    if normal_text(text) == gold.option_texts[place]:
+    if _reads_as(text.strip(), normal_text(text), place, gold):
         return True
     amounts = numbers_in(text)
     option = gold.option_amounts[place]
@@ -118,6 +120,13 @@ def _is_option(text: str, place: int, gold: Gold, profile: Profile) -> bool:
         return False
     claim, single = claimed(text, amounts)
     return claim is not None and single and compare_numbers(claim, _as_gold(place, gold), profile)[0]
+
+
+def _reads_as(text: str, words: str, place: int, gold: Gold) -> bool:
+    """Return whether a text is an option's; where that is a number, to the character: (5) and 5 have the same words."""
+    if gold.option_amounts[place] is not None:
+        return text == gold.options[place].strip()
+    return words == gold.option_texts[place]
 
 
 def _as_gold(place: int, gold: Gold) -> Gold:
@@ -177,8 +186,10 @@ def _by_content(clean: str, gold: Gold, profile: Profile) -> Named:
     if gold.value is not None or gold.option_amounts[gold.option or 0] is not None:
         claim, single = claimed(clean, numbers_in(clean))
         if claim is not None:
-            if profile.single and not single:
+            if (profile.single and not single) or "±" in clean or "\\pm" in clean:
                 return Named((), "two_answers")
+            if is_negated(clean, claim.start, claim.end):
+                return Named((), "negated")
             fitting = []
             for place, option in enumerate(gold.option_amounts):
                 known = option is not None or (place == gold.option and gold.value is not None)

@@ -88,7 +88,11 @@ def extract_answer(
 def _from_tag(answer: str) -> Extracted:
     boxed = _boxes(answer) if "boxed" in answer else []
     if boxed:
-        return Extracted(boxed[-1], "answer_tag", _different(boxed))
+        outside = answer
+        for box in boxed:
+            outside = outside.replace(f"\\boxed{{{box}}}", " ")
+        rival = (outside.strip(),) if any(character.isalnum() for character in outside) else ()
+        return Extracted(boxed[-1], "answer_tag", _different([*rival, *boxed]))
     lead = _LEAD.match(answer)
     if lead is not None and lead.end() < len(answer):
         answer = answer[lead.end() :].strip() or answer

@@ -259,9 +259,11 @@ def _gold(
     question: str, options: tuple[str, ...], text: str, option: int, value: float | None, unit: str | None, scale: int,
     decimals: int | None,
 ) -> Gold:  # fmt: skip
+    if not options and value is None:
+        return Gold.of(text, unit=unit, decimals=decimals, question=question)
     return Gold(
         text=text,
-        kind="letters" if options else "number" if value is not None else "text",
+        kind="letters" if options else "number",
         value=None if value is None else _decimal(value),
         unit=unit,
         scale=scale,

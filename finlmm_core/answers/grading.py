@@ -152,9 +152,9 @@ def _grade_number(given: str, gold: Gold, rules: Profile) -> Grade:
         if _algebraic(parsed.text):
             return _symbolic(parsed, f"{gold.value:f}", gold)
         return Grade(0.0, "no_number", parsed, gold)
-    if rules.single and parsed.kind == "numbers":
+    if (rules.single and parsed.kind == "numbers") or "±" in parsed.text or "\\pm" in parsed.text:
         return Grade(0.0, "two_answers", parsed, gold)
-    if is_negated(parsed.text, parsed.amount.start):
+    if is_negated(parsed.text, parsed.amount.start, parsed.amount.end):
         return Grade(0.0, "negated", parsed, gold)
     right, reason = compare_numbers(parsed.amount, gold, rules)
     if not right and is_refusal(parsed.text):
@@ -188,7 +188,7 @@ def _share_unit(ends: tuple[Amount, ...]) -> list[Amount]:
 
 def _grade_period(given: str, gold: Gold, rules: Profile) -> Grade:
     parsed = parse_answer(given, expect="period")
-    if is_negated(parsed.text, len(parsed.text)):
+    if is_negated(parsed.text, len(parsed.text), len(parsed.text)):
         return Grade(0.0, "negated", parsed, gold)
     if parsed.period is not None and parsed.period == gold.period:
         return Grade(1.0, "equal", parsed, gold)

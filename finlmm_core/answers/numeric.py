@@ -47,6 +47,8 @@ def _readings(given: Amount, target: Amount, gold: Gold, profile: Profile) -> li
         return [one]
     if _other_currency(given, target):
         return []
+    if given.unit == "unknown":
+        return []
     either = profile.percent == "either"
     bare = given.unit in (None, "fraction")
     if target.unit in _PERCENT:

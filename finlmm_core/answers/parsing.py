@@ -126,6 +126,11 @@ _ORDINALS = {
     )
     for word in words.split()
 }  # fmt: skip
+_OTHER_UNIT = re.compile(
+    r"[ ]?(?:‰|‱|per[ ]?mille?|(?:ten|hundred|thousand|million|billion)ths?(?![A-Za-z])|quadrillion|quintillion|zillion|hundred(?![A-Za-z])"
+    r"|dozen|score(?![A-Za-z])|ppm|[!^*×])",
+    re.IGNORECASE,
+)
 _WORDS = re.compile(r"[A-Za-z]+|\d{1,2}(?:st|nd|rd|th)\b|第?[零一二两三四五六七八九十]{1,2}(?![万亿千百])|第\d{1,2}")
 _SYMBOLIC = re.compile(
     r"\\(?:frac|sqrt|pi|infty|cup|cap|leq?|geq?|pm|ln|log|sin|cos|tan|alpha|beta|theta)(?![A-Za-z])|[A-Za-z]\^|\^\{|[√π∞]"
@@ -158,7 +163,8 @@ def _numbers_in(text: str) -> tuple[Amount, ...]:
     if not any(character.isdigit() for character in text):
         return _word_numbers(text)
     number = parse_number(text.rstrip(" .。"))
-    if number is not None:
+    # A digit behind the number is a footnote's mark in a table, and another number in an answer.
+    if number is not None and not any(character.isdigit() for character in text[number.end :]):
         return (
             Amount(
                 number.value,
@@ -180,10 +186,11 @@ def _numbers_in(text: str) -> tuple[Amount, ...]:
         return _word_numbers(text)
     return tuple(
         Amount(
-            n.value, n.text, n.start, n.end, n.decimals, n.unit, n.scale, n.currency, _direction(text, n.start, n.end)
+            n.value, n.text, n.start, n.end, n.decimals, "unknown" if _OTHER_UNIT.match(text, n.end) else n.unit, n.scale,
+            n.currency, _direction(text, n.start, n.end),
         )
         for n in found
-    )
+    )  # fmt: skip
 
 
 def _fraction_value(found: re.Match[str]) -> str:
@@ -238,7 +245,9 @@ def claimed(text: str, amounts: tuple[Amount, ...]) -> tuple[Amount | None, bool
     if equals >= 0:
         behind = [amount for amount in amounts if amount.start > equals]
         if behind:
-            return behind[0], len({amount.same[0] for amount in behind}) == 1 and text.count("=") + text.count("≈") == 1
+            before = [amount for amount in amounts if amount.start < equals]
+            worked_out = len(before) != 1 and text.count("=") + text.count("≈") == 1
+            return behind[0], worked_out and len({amount.same[0] for amount in behind}) == 1
     last = None
     for verb in _VERB.finditer(text):
         if any(amount.start >= verb.end() for amount in amounts):
@@ -253,12 +262,17 @@ _VERB = re.compile(
 )
 
 
-_NOT = re.compile(r"(?:\b(?:not|never|isn['’]t|wasn['’]t)|不是|并非|不为)(?:[ ][^\s]{1,12}){0,2}[ ]?\Z", re.IGNORECASE)
+_NOT = re.compile(
+    r"(?:\b(?:not|never|isn['’]t|wasn['’]t|neither|nor|(?:anything|everything|all)[ ]but|other[ ]than|except|instead[ ]of)"
+    r"|不是|并非|不为|除了)(?:[ ][^\s]{1,12}){0,2}[ ]?\Z",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"[ ]?(?:(?:is|was)[ ](?:not|wrong|incorrect|false)|is[ ]n['’]t|不对|是错|除外)", re.IGNORECASE)
 
 
-def is_negated(text: str, end: int) -> bool:
-    """Return whether a 'not' stands within the few words before a place: 'it is not 5%', '不是2018年'."""
-    return _NOT.search(text, max(0, end - 40), end) is not None
+def is_negated(text: str, start: int, end: int) -> bool:
+    """Return whether what stands from start to end is denied: 'it is not 5%', 'anything but 5%', '5% is wrong'."""
+    return _NOT.search(text, max(0, start - 40), start) is not None or _DENIED.match(text, end) is not None
 
 
 def is_refusal(text: str) -> bool:

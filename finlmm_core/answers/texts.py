@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_ARTICLES = re.compile(r"\b(?:a|an|the)[ ]+(?=[^\W\d_])")
 # A point, a comma or a sign at a digit belongs to a number.
 _PUNCTUATION = re.compile(r"(?:[\s\"'“”‘’「」『』《》;:!?。；：！？、·*_`#()\[\]{}<>|~]|[.,，](?!\d)|-(?![\d.$€£¥(]))+")
 _LATEX_WORD = re.compile(r"\\(?:text|mathrm|mathbf|textbf|mathit|mbox|operatorname)[ ]?\{([^{}]{0,400})\}")
