@@ -18,12 +18,13 @@ HOLDS, FAILS, UNREAD = "[RIGHT]", "[WRONG]", "[UNREAD]"
 
 _NUMBER = r"[-−]?[$¥€£]?\(?[$¥€£]?\d[\d,]*(?:\.\d+)?%?\)?"
 _CALCULATION = re.compile(
-    rf"(?<![\d.,\w])(?P<left>[(\s]{{0,4}}{_NUMBER}(?:[ ]?[-+−–*/×÷·][ ]?[(]{{0,2}}{_NUMBER}[)]{{0,2}}){{1,11}})"
+    rf"(?<![\d.,\w^])(?<!\^\()"
+    rf"(?P<left>[(\s]{{0,4}}{_NUMBER}(?:[ ]?[-+−–*/×÷·^][ ]?[(]{{0,2}}{_NUMBER}[)]{{0,2}}){{1,11}})"
     r"[ ]*(?P<relation>=|≈|≃|＝)[ ]*"
     r"(?P<right>\[MASK\]|[-−]?[$¥€£]?\d[\d,]*(?:\.\d+)?)(?P<percent>[ ]?%)?(?![\d\w]|[ ]?[*/×÷])"
 )
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")  # also where letters are glued to it, as in 2024A
-_OPERATORS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"})
+_OPERATORS = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "^": "**"})
 _SIGNS = re.compile(r"[$¥€£,\s]")
 
 
