@@ -49,7 +49,7 @@ def read_metrics(stage_folder: Path) -> dict[str, Series]:
             for name, value in logged.items()
             if name != "step" and isinstance(value, int | float) and math.isfinite(value)
         }
-        if any(not name.startswith("train_") for name in numbers):  # the trainer's last log: the run's time and rate
+        if "train_runtime" not in numbers:  # the trainer's last log: the run's time, not the step's metrics
             by_step[logged["step"]] = numbers
             names.update(dict.fromkeys(numbers))
     steps = sorted(by_step)
