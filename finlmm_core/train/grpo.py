@@ -9,18 +9,29 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finlmm_core.domain import Sample
 from finlmm_core.errors import FinlmmError
+from finlmm_core.hugging_face import no_progress_bars
 from finlmm_core.plugins.bases import ModelBackend
 from finlmm_core.plugins.manager import Plugins
 from finlmm_core.rewards.reward_set import RewardSet
 from finlmm_core.rewards.services import RewardServices
+from finlmm_core.torchvision_shim import ensure_torchvision
 from finlmm_core.train.bridge import Bridge
-from finlmm_core.train.checkpoints import checkpoint_step, drop_after, latest_whole, load_states
+from finlmm_core.train.checkpoints import (
+    MARK_FILE,
+    checkpoint_step,
+    checkpoints_in,
+    drop_after,
+    latest_whole,
+    load_states,
+)
 from finlmm_core.train.config import StageConfig
 from finlmm_core.train.events import Silent, TrainEvents
 from finlmm_core.train.grpo_failures import TrainingStopped, what_happened
@@ -49,6 +60,16 @@ class GrpoResult(NamedTuple):
     seconds: float  # of this run
 
 
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Keep bars of loading and saving, and notes from one library to another, off the terminal."""
+    ensure_torchvision()
+    with no_progress_bars(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|accelerate)\b")
+        yield
+
+
+@without_noise()
 def train_grpo(
     stage: StageConfig,
     backend: ModelBackend,
@@ -89,9 +110,10 @@ def train_grpo(
         ConfigError: a mistake in the options, before any weights are loaded.
         TrainingStopped: out of memory, a loss that is no number, a reward that raised, a signal ...
     """
-    events = events or Silent()
     checkpoints = folder / "checkpoints"
     arguments = grpo_arguments(stage.grpo, path, folder=checkpoints, seed=seed)
+    first = process_number() == 0
+    events = events if events is not None and first else Silent()
     rounds = rounds_of(arguments)
     steps = rounds.steps_for(len(prompts))
     if steps == 0:
@@ -106,7 +128,6 @@ def train_grpo(
         events.told(f"save_steps is {save_steps}, not {arguments.save_steps:g}: a round has {rounds.steps} steps.")
     arguments.max_steps, arguments.save_steps, arguments.save_total_limit = steps, save_steps, None
 
-    first = process_number() == 0
     checkpoint = checkpoint_to_resume(folder, resume, first, events)
     done = checkpoint_step(checkpoint) if checkpoint is not None else 0
 
@@ -173,30 +194,26 @@ def train_grpo(
     if checkpoint is not None:
         rewards.load_state_dict(load_states(checkpoint))
 
-    if first:
-        events.stage_began(stage.name, stage.method, steps, done)
+    events.stage_began(stage.name, stage.method, steps, done)
     begun = time.perf_counter()
+    model = folder / "model"
     try:
         with stopping.listening():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+        if stopping.stopped is not None and trainer.state.global_step < steps:
+            raise FinlmmError(f"stopped by {stopping.stopped}.")
+        with whole_weights(trainer.accelerator, trainer.model_wrapped) as module:
+            if first:
+                rollouts.flush()
+                backend.save(loaded, module, model)
+        wait_for_all()
     except BaseException as error:
         what = what_happened(error)
         if what is None:
             raise
         raise TrainingStopped(stage.name, trainer.state.global_step, what, last_saved(checkpoints), command) from error
-    if stopping.stopped is not None and trainer.state.global_step < steps:
-        what = f"stopped by {stopping.stopped}."
-        raise TrainingStopped(stage.name, trainer.state.global_step, what, last_saved(checkpoints), command)
-
-    model = folder / "model"
-    with whole_weights(trainer.accelerator, trainer.model_wrapped) as module:
-        if first:
-            rollouts.flush()
-            backend.save(loaded, module, model)
-    wait_for_all()
     seconds = time.perf_counter() - begun
-    if first:
-        events.stage_ended(stage.name, seconds)
+    events.stage_ended(stage.name, seconds)
     return GrpoResult(model, steps, done, seconds)
 
 
@@ -218,9 +235,8 @@ def checkpoint_to_resume(folder: Path, resume: bool, first: bool, events: TrainE
 
 
 def last_saved(checkpoints: Path) -> int | None:
-    """Return the step of the last whole checkpoint, None where there is none."""
-    whole = latest_whole(checkpoints)
-    return checkpoint_step(whole) if whole is not None else None
+    """Return the step of the last checkpoint that was finished, None where there is none."""
+    return next((checkpoint_step(path) for path in checkpoints_in(checkpoints) if (path / MARK_FILE).is_file()), None)
 
 
 def _end_tokens(loaded: Any) -> set[int]:

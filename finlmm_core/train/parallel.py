@@ -18,16 +18,14 @@ Item = TypeVar("Item")
 
 def process_count() -> int:
     """Return how many processes train together."""
-    from accelerate import PartialState
-
-    return PartialState().num_processes
+    count: int = _processes().num_processes
+    return count
 
 
 def process_number() -> int:
     """Return the number of this process, 0 for the first, which writes the files."""
-    from accelerate import PartialState
-
-    return PartialState().process_index
+    number: int = _processes().process_index
+    return number
 
 
 def gathered(items: list[Item]) -> list[Item]:
@@ -44,9 +42,7 @@ def agreed(flag: bool) -> bool:
 
 def wait_for_all() -> None:
     """Return when every process has come here."""
-    from accelerate import PartialState
-
-    PartialState().wait_for_everyone()
+    _processes().wait_for_everyone()
 
 
 def broadcast_from_first(tensors: Sequence[Any]) -> None:
@@ -54,15 +50,28 @@ def broadcast_from_first(tensors: Sequence[Any]) -> None:
     if process_count() < 2:
         return
     import torch
-    from accelerate import PartialState
 
-    device = PartialState().device
+    device = _processes().device
     for tensor in tensors:
         # Collectives run on the device of the process group; a reward's own model may live somewhere else.
         moved = tensor.detach().to(device).contiguous()
         torch.distributed.broadcast(moved, src=0)
         with torch.no_grad():
             tensor.copy_(moved)
+
+
+def _processes() -> Any:
+    """Return accelerate's state of the processes; set up for the CPU where there is nothing else.
+
+    Asked without that word, accelerate takes each of several processes on a CPU for the only one.
+    """
+    from accelerate import PartialState
+
+    if PartialState._shared_state:
+        return PartialState()
+    import torch
+
+    return PartialState(cpu=not torch.accelerator.is_available())
 
 
 @contextmanager
