@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import finlmm_core
-from finlmm_core.cli import data, inspect, models, train
+from finlmm_core.cli import data, inspect, models, rewards, train
 from finlmm_core.errors import FinlmmError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 data.add_commands(app)
 inspect.add_commands(app)
 models.add_commands(app)
+rewards.add_commands(app)
 train.add_commands(app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from zlib import crc32
 
 #: A Chinese character, up to six letters or digits, or a single sign: about what vocabularies of 100,000 tokens make.
@@ -18,7 +19,12 @@ def pieces(text: str) -> list[str]:
 
 def piece_ids(text: str) -> tuple[int, ...]:
     """Return a number for each piece: the same piece, the same number, in every process."""
-    return tuple(crc32(piece.encode()) & 0x7FFFFFFF for piece in pieces(text))
+    return tuple(map(_piece_id, pieces(text)))
+
+
+@lru_cache(maxsize=65536)
+def _piece_id(piece: str) -> int:
+    return crc32(piece.encode("utf-8", "surrogatepass")) & 0x7FFFFFFF
 
 
 def visible(text: str) -> str:

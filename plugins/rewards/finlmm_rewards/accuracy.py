@@ -11,10 +11,12 @@ from pydantic import Field
 
 from finlmm_core import MissingExtraError, PluginOptions, Reward, RewardContext, Sample, Score
 from finlmm_core.answers import get_profile, grade_sample, read_tags
+from finlmm_core.answers.symbolic import too_much
 from finlmm_core.rewards.services import RewardServices
 
 #: A longer answer is no answer; it also bounds what the release's rule hands to its parser.
 _LONGEST = 2000
+_POWERS = re.compile(r"\^|\*\*")
 _FIRST_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
@@ -84,8 +86,9 @@ _NO_ANSWER = Score(value=0.0, reason="no_answer")
 def _by_release(sample: Sample, completion: str) -> Score:
     """Return 1 where the first answer equals the option's letter or text, or the gold by math-verify.
 
-    Written from FINLMM-R1's description of the rule; what it does not say (letters also with a point or in parentheses,
-    texts compared without case and outer space) is as graders of the field commonly do.
+    The release compares with "the option's letter, the option's text, or normalised maths"; what that does not say
+    (letters also with a point or in parentheses, texts without case and outer space, math-verify for the maths, bounded
+    like the grader's own) is as graders of the field commonly do.
     """
     found = _FIRST_ANSWER.search(completion)
     answer = found[1].strip() if found else ""
@@ -98,11 +101,17 @@ def _by_release(sample: Sample, completion: str) -> Score:
             return Score(value=1.0, reason="text")
     if answer.casefold() == sample.answer.text.strip().casefold():
         return Score(value=1.0, reason="text")
-    parse, verify = _math_verify()
-    gold = _parsed_gold(sample.answer.text)
-    given = parse(answer, parsing_timeout=None)
-    right = bool(gold and given and verify(gold, given, timeout_seconds=None))
+    if too_much(answer.replace("\\boxed", "")) or len(_POWERS.findall(answer)) > 1:  # towers would take for ever
+        return Score(value=0.0, reason="too_much")
+    right = _equal_by_maths(answer, sample.answer.text)
     return Score(value=float(right), reason="maths" if right else "different")
+
+
+@lru_cache(maxsize=4096)
+def _equal_by_maths(answer: str, gold: str) -> bool:
+    parse, verify = _math_verify()
+    first, second = parse(gold, parsing_timeout=None), parse(answer, parsing_timeout=None)
+    return bool(first and second and verify(first, second, timeout_seconds=None))
 
 
 def _math_verify() -> tuple[Any, Any]:
@@ -111,9 +120,3 @@ def _math_verify() -> tuple[Any, Any]:
     except ImportError:
         raise MissingExtraError("rule 'release' of the reward 'accuracy'", "math_verify", "train") from None
     return parse, verify
-
-
-@lru_cache(maxsize=4096)
-def _parsed_gold(text: str) -> Any:
-    parse, _ = _math_verify()
-    return parse(text, parsing_timeout=None)
