@@ -127,15 +127,16 @@ def all_shapes(language: Language, images: int) -> dict[str, Sample]:
         ),
         "largest": label("argmax(a, b, c, d, e)", listed, rows[0], wrong=rows[1:4], **kind),
         "smallest": label("argmin(a, b, c, d, e)", listed, rows[2], wrong=(rows[0], rows[1], rows[3]), **kind),
-        "peak": label("argmax(a, b, c)", of("5", "11", "7", by="period"), "2021", wrong=("2022", "2020", "2019"), **kind),
+        "peak": label(
+            "argmax(a, b, c)", of("5", "11", "7", by="period"), "2021", wrong=("2022", "2020", "2019"), **kind
+        ),
         "largest rise": label(
             "argmax(a - b, c - d, e - f)", pairs, rows[2], wrong=(rows[0], rows[1], rows[3]), **kind
         ),
         "fastest": label("argmax(a / b, c / d, e / f)", pairs, rows[2], wrong=(rows[0], rows[1], rows[3]), **kind),
         "which and by how much": label(
             "argmax(a, b)", of("40.4%", "44.6%"), f"2021, {points.format('4.2')}",
-            wrong=tuple(f"{year}, {points.format(by)}" for year, by in (("2022", "4.2"), ("2021", "5.2"), ("2022", "5.2"))),
-            **kind,
+            wrong=tuple(f"{year}, {points.format(by)}" for year, by in ((2022, 4.2), (2021, 5.2), (2022, 5.2))), **kind,
         ),
         "cause": sample(
             None, (effect, cause), "lower volumes", kind=QuestionType.FINANCIAL_EXPLANATION,
