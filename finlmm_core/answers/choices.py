@@ -96,7 +96,7 @@ def _places(letters: list[str], count: int) -> tuple[int, ...]:
 def _with_rest(place: int, rest: str, gold: Gold, profile: Profile) -> Named:
     """Return what a letter followed by words names: the letter, and any other option that the words name."""
     named, _ = _texts_named(rest, gold)
-    beside = rest.replace(gold.options[place], " ")
+    beside = rest.replace(gold.written_options[place], " ")
     others = set(named) | set(_places([found["letter"] for found in _ALONE.finditer(beside)], len(gold.options)))
     others.discard(place)
     if others:
@@ -125,7 +125,7 @@ def _is_option(text: str, place: int, gold: Gold, profile: Profile) -> bool:
 def _reads_as(text: str, words: str, place: int, gold: Gold) -> bool:
     """Return whether a text is an option's; where that is a number, to the character: (5) and 5 have the same words."""
     if gold.option_amounts[place] is not None:
-        return text == gold.options[place].strip()
+        return text == gold.written_options[place]
     return words == gold.option_texts[place]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -205,16 +206,21 @@ class Gold:
         return Amount(self.value, self.text, 0, len(self.text), self.decimals or 0, unit, self.scale, currency)
 
     @cached_property
+    def written_options(self) -> tuple[str, ...]:
+        """The options in plain characters, as answers are before they are compared with them."""
+        return tuple(without_markup(unicodedata.normalize("NFKC", option)) for option in self.options)
+
+    @cached_property
     def option_texts(self) -> tuple[str, ...]:
         """The options' words for comparing."""
-        return tuple(normal_text(without_markup(option)) for option in self.options)
+        return tuple(normal_text(option) for option in self.written_options)
 
     @cached_property
     def option_amounts(self) -> tuple[Amount | None, ...]:
         """The options as numbers, None for those that are none."""
         found = []
-        for option in self.options:
-            amounts = numbers_in(without_markup(option))
+        for option in self.written_options:
+            amounts = numbers_in(option)
             found.append(amounts[0] if len(amounts) == 1 and _is_quantity(option, amounts[0]) else None)
         return tuple(found)
 
@@ -239,9 +245,11 @@ def _few_words(text: str) -> bool:
 
 
 def _is_quantity(text: str, amount: Amount) -> bool:
-    """Return whether a text is a number with its unit rather than a sentence that has one."""
+    """Return whether a text is one number with its unit: no date, no sentence, nothing with a second number."""
     rest = normal_text(text[: amount.start] + " " + text[amount.end :]) if amount.text in text else ""
-    return len(rest.split()) <= 2 and len(rest) <= 24
+    if len(rest.split()) > 2 or len(rest) > 24 or any(character.isdigit() for character in rest):
+        return False
+    return bool(amount.unit or amount.currency or amount.scale > 1) or read_period(text) is None
 
 
 def _factor(scale: str | int | None) -> int:

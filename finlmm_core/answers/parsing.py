@@ -209,8 +209,8 @@ def _scientific_value(found: re.Match[str]) -> str:
 
 
 def _word_numbers(text: str) -> tuple[Amount, ...]:
-    """Read 'three', 'third', 第三 in a text of a few words without digits."""
-    if len(text) > 60:
+    """Read 'three', 'three years', 第三, 五项 in a text of a few words without digits; 一年内偿付的债务 has no number."""
+    if len(text) > 40 or len(text.split()) > 4 or (not text.isascii() and len(text) > 6):
         return ()
     amounts = []
     for match in _WORDS.finditer(text.lower()):
@@ -350,6 +350,12 @@ _RANGE = re.compile(
 )
 
 
+def _is_all_period(text: str) -> bool:
+    """Return whether all digits of a text belong to periods: '2017, by 12.1 points' is more than a year."""
+    periods = find_periods(text)
+    return all(any(p.start <= at < p.end for p in periods) for at, c in enumerate(text) if c.isdigit())
+
+
 def _guess(clean: str) -> Parsed:
     if is_refusal(clean):
         return Parsed("refusal", clean)
@@ -360,7 +366,7 @@ def _guess(clean: str) -> Parsed:
     amounts = numbers_in(clean)
     key = read_period(clean) if len(clean) <= 40 else None
     words = normal_text(clean)
-    if key is not None and (not amounts or (len(amounts) == 1 and amounts[0].unit is None)) and len(words) <= 28:
+    if key is not None and len(words) <= 28 and _is_all_period(clean):
         return Parsed("period", clean, period=key, amounts=amounts)
     if len(amounts) == 2 and _RANGE.match(clean):
         return Parsed("range", clean, amounts=amounts)
