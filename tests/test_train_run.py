@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory, dataset: Path, model: Path) -> tuple[Path, Path, str]:
-    """A warm-up on text and a stage on contrastive samples, through the command line: (config, out, what it printed)."""
+    """A warm-up on text, then a contrastive stage, through the command line: (config, out, what it printed)."""
     folder = tmp_path_factory.mktemp("golden")
     stages = [warm_up(samples="text"), grpo(curriculum={"distractors": [[0, 1], [1, 2]]})]
     file = config(folder / "train.toml", folder / "run", dataset, model, stages, evaluate=3)
