@@ -23,11 +23,15 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 demo: install
-	$(BIN)/finlmm synth $(DEMO)/reports -n 20 --seed 0
-	$(BIN)/finlmm build $(DEMO)/reports -o $(DEMO)/run
+	$(BIN)/finlmm synth $(DEMO)/reports -n 12 --seed 0
+	$(BIN)/finlmm build -c configs/demo.toml
+	test -d $(DEMO)/model || $(BIN)/finlmm models tiny qwen2.5-vl $(DEMO)/model --samples $(DEMO)/run/samples \
+		--vocab 1500 --max-pixels 12544
+	$(BIN)/finlmm train configs/demo.toml
 	@echo
 	@echo "reports:     $(DEMO)/reports (with truth.json)"
 	@echo "dataset:     $(DEMO)/run/samples (parquet, README.md is its card)"
+	@echo "model:       $(DEMO)/run/train/stage2/model (tiny: it shows that the parts work, not what a real model gains)"
 	@echo "report page: $(DEMO)/run/report/index.html (open it in a browser)"
 
 test: install

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from finlmm_core.answers.tags import TAGS
 from finlmm_core.errors import FinlmmError, MissingExtraError
 from finlmm_core.hugging_face import import_transformers, no_progress_bars
 
@@ -23,6 +24,9 @@ SIZES: dict[str, dict[str, Any]] = {
     "tiny": {},
     "learn": {"hidden": 96, "layers": 3, "init": 0.08},
 }
+
+#: The tags of the output format, a token each.
+TAG_TOKENS = tuple(tag for name in TAGS for tag in (f"<{name}>", f"</{name}>"))
 
 _QWEN_SPECIAL = (
     "<|endoftext|>",
@@ -154,6 +158,27 @@ def tiny_model(
         model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+def dataset_corpus(samples: Path) -> list[str]:
+    """Return the prompts and the worked solutions of a dataset's training samples, for a tokenizer to learn from.
+
+    Args:
+        samples: a run's ``samples/`` folder.
+
+    Raises:
+        FinlmmError: the folder is no dataset.
+    """
+    from finlmm_core.prompts import question_text
+    from finlmm_core.steps.samples import SampleKind, read_samples
+    from finlmm_core.train.solutions import solution
+
+    kinds: tuple[SampleKind, ...] = ("text", "contrastive")
+    texts: list[str] = []
+    for kind in kinds:
+        for sample in read_samples(samples, kind, "train"):
+            texts += [question_text(sample), solution(sample) or ""]
+    return texts
 
 
 def _published_template(name: str) -> str:

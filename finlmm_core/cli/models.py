@@ -26,13 +26,17 @@ def tiny(
     corpus: Annotated[
         Path | None, typer.Option(help="Text file, a text a line, that the tokenizer is trained on.")
     ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="A run's samples/ folder: its prompts and worked solutions are the tokenizer's corpus."),
+    ] = None,
     vocab: Annotated[int, typer.Option(help="Entries of the vocabulary at most.")] = 800,
     max_pixels: Annotated[int, typer.Option(help="Larger images are made smaller.")] = 56 * 56,
     seed: Annotated[int, typer.Option(help="Seed of the random weights.")] = 0,
 ) -> None:
     """Make a model with random weights that loads, trains and saves like the big ones of its family."""
     from finlmm_core.errors import FinlmmError
-    from finlmm_core.tiny_models import SIZES, tiny_model
+    from finlmm_core.tiny_models import SIZES, TAG_TOKENS, dataset_corpus, tiny_model
 
     if size not in SIZES:
         raise FinlmmError(f"--size {size}: no such size.", hint=f"The sizes are: {', '.join(SIZES)}.")
@@ -40,8 +44,12 @@ def tiny(
         raise FinlmmError(f"--corpus {corpus}: no such file.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FinlmmError(f"{out} is there already and not empty.", hint="Give a new folder, or remove this one first.")
-    texts = None if corpus is None else corpus.read_text(encoding="utf-8").splitlines()
-    folder = tiny_model(kind, out, corpus=texts, vocab=vocab, max_pixels=max_pixels, seed=seed, **SIZES[size])
+    texts = [] if corpus is None else corpus.read_text(encoding="utf-8").splitlines()
+    if samples is not None:
+        texts += dataset_corpus(samples)
+    folder = tiny_model(
+        kind, out, corpus=texts, whole_tokens=TAG_TOKENS, vocab=vocab, max_pixels=max_pixels, seed=seed, **SIZES[size]
+    )
     megabytes = (folder / "model.safetensors").stat().st_size / 1e6
     typer.echo(f"{folder}: a {kind} model with random weights, {megabytes / 4:.2f} million of them, seed {seed}")
 
