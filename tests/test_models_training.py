@@ -326,6 +326,16 @@ def test_weights_that_are_missing_are_never_made_up(
     with pytest.raises(FinlmmError, match=r"do not make a whole model: 1 are missing .*down_proj"):
         make("qwen2.5-vl").at(folder).load("train")
 
+    other = tmp_path / "other"
+    shutil.copytree(tiny["causal-lm", True], other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"intermediate_size": 256}))
+    with pytest.raises(FinlmmError, match=r"6 are missing or of another shape"):
+        make("causal-lm").at(other).load("train")
+    (other / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
+    with pytest.raises(FinlmmError):
+        make("causal-lm").at(other).load("train")
+
 
 def test_a_folder_needs_no_network(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:

@@ -128,6 +128,7 @@ def load_model(family: Family, options: LocalOptions, purpose: str) -> Any:
                 local_files_only=local_folder(options.path) is not None,
                 use_safetensors=True,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are in the info, and refused below
                 **placed,
             )
         if device not in ("cpu", "spread"):
