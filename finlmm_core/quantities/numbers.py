@@ -101,7 +101,7 @@ _BEFORE_SPLIT = re.compile(rf"(?P<sign>[-+△])|(?P<open>\()|(?P<currency>{CURRE
 _PERCENT = re.compile(r"[ ]{0,2}(?:%(?![A-Za-z])|per[ ]?cent(?:age)?(?![A-Za-z])|pct\.?(?![A-Za-z]))")
 _POINTS = re.compile(
     r"[ ]{0,2}(?:-?(?:%|percent|percentage)[ -]?points?(?![A-Za-z])|ppts?(?![A-Za-z])|p\.?p\.?(?![A-Za-z])"
-    r"|pts?(?![A-Za-z])|个?百分点|pct\.?[ ]?pts?(?![A-Za-z]))",
+    r"|pts?(?![A-Za-z])|个?百分点|ポイント|pct\.?[ ]?pts?(?![A-Za-z]))",
     re.IGNORECASE,
 )
 _BASIS = re.compile(r"[ ]{0,2}-?(?:bps?(?![A-Za-z])|basis[ -]points?(?![A-Za-z])|个?基点)", re.IGNORECASE)
