@@ -42,7 +42,7 @@ def read_tags(completion: str) -> Tagged:
             outside += len(completion[reached : match.start()].strip())
         if not closing:
             if opened is not None:
-                problems.append(f"unclosed_{opened[0]}")
+                problems += [f"unclosed_{opened[0]}", f"nested_{name}"]
             opened = (name, match.end())
         elif opened is None or opened[0] != name:
             problems.append(f"unopened_{name}")
@@ -62,6 +62,8 @@ def read_tags(completion: str) -> Tagged:
     problems += [f"missing_{name}" for name in TAGS[:2] if not found[name]]
     if order != sorted(order, key=TAGS.index):
         problems.append("wrong_order")
-    broken = {problem.partition("_")[2] for problem in problems if problem.startswith(("unclosed", "unopened"))}
+    broken = {
+        problem.partition("_")[2] for problem in problems if problem.startswith(("unclosed", "unopened", "nested"))
+    }
     parts = [found[name][0] if len(found[name]) == 1 and name not in broken else None for name in TAGS]
     return Tagged(parts[0], parts[1], parts[2], not problems, tuple(dict.fromkeys(problems)))
