@@ -95,7 +95,7 @@ def _from_tag(answer: str) -> Extracted:
         return Extracted(boxed[-1], "answer_tag", _different([*rival, *boxed]))
     lead = _LEAD.match(answer)
     if lead is not None and lead.end() < len(answer):
-        answer = answer[lead.end() :].strip() or answer
+        answer = answer[lead.end() :].strip(" \t\n*_") or answer
     return Extracted(answer, "answer_tag")
 
 

@@ -219,7 +219,7 @@ def _grade_list(given: str, gold: Gold, rules: Profile) -> Grade:
             right = _each_has_its_own(list(parsed.items), wanted, rules)
         if right:
             return Grade(1.0, "equal", parsed, gold)
-    if _only_the_items(parsed.text, gold):
+    if not rules.list_order and _only_the_items(parsed.text, gold):
         return Grade(1.0, "equal", parsed, gold)
     if is_refusal(parsed.text):
         return Grade(0.0, "refusal", parsed._replace(kind="refusal"), gold)

@@ -13,7 +13,7 @@ _POINT = {"percent": Decimal(1), "percentage_points": Decimal(1), "basis_points"
 _DOLLARS = {"USD", "HKD", "AUD", "CAD", "SGD", "NZD", "TWD", "MXN", "BRL"}
 _HUNDRED = Decimal(100)
 _HALF = Decimal("0.5")
-_SLACK = Decimal("1e-9")  # of a unit: what is lost where a value came through a float
+_SLACK = Decimal("1e-12")  # of a unit: what is lost where a value came through a float
 _SMALL = Decimal("0.02")
 _HUGE = 400  # digits: no amount has more, and arithmetic on more takes time
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from finlmm_core.answers.texts import normal_text, without_markup
 from finlmm_core.quantities import find_numbers, find_periods, normalise_characters, parse_number, parse_period
+from finlmm_core.quantities.currencies import SCALE_LETTERS
 
 Kind = Literal[
     "none", "refusal", "letters", "number", "numbers", "range", "period", "yes_no", "list", "text", "symbolic"
@@ -131,6 +132,7 @@ _OTHER_UNIT = re.compile(
     r"|dozen|score(?![A-Za-z])|ppm|[!^*×])",
     re.IGNORECASE,
 )
+_ONE_DIGIT = re.compile(r"(?P<digits>-?\d)(?P<letter>[kKmMbB])\Z")
 _WORDS = re.compile(r"[A-Za-z]+|\d{1,2}(?:st|nd|rd|th)\b|第?[零一二两三四五六七八九十]{1,2}(?![万亿千百])|第\d{1,2}")
 _SYMBOLIC = re.compile(
     r"\\(?:frac|sqrt|pi|infty|cup|cap|leq?|geq?|pm|ln|log|sin|cos|tan|alpha|beta|theta)(?![A-Za-z])|[A-Za-z]\^|\^\{|[√π∞]"
@@ -162,6 +164,9 @@ def _numbers_in(text: str) -> tuple[Amount, ...]:
         text = _PERCENT_OF.sub(lambda found: f"{'-' if found['minus'] else ''}{found['number']}%", text)
     if not any(character.isdigit() for character in text):
         return _word_numbers(text)
+    if (short := _ONE_DIGIT.match(plain)) is not None:  # '5M', which in running text is rather a name
+        scale = SCALE_LETTERS[short["letter"].lower()]
+        return (Amount(Decimal(short["digits"]), plain, 0, len(plain), 0, None, scale),)
     number = parse_number(text.rstrip(" .。"))
     # A digit behind the number is a footnote's mark in a table, and another number in an answer.
     if number is not None and not any(character.isdigit() for character in text[number.end :]):
@@ -224,7 +229,7 @@ def _direction(text: str, start: int, end: int) -> int:
     """Return what the words within the same clause, shortly before or behind a number, say of its direction."""
     before, behind = text[max(0, start - 40) : start], text[end : end + 24]
     before = re.split(r"[,;，；。:]|\d[ ]", before)[-1]
-    behind = re.split(r"[,;，；。.:]|[ ](?:to|from|in|than|and|or)[ ]|\d", behind)[0]
+    behind = re.split(r"[,;，；。.:]|[ ](?:to|from|in|than|and|or|while|but|whereas)[ ]|[而但]|\d", behind)[0]
     down = bool(_DOWN.search(before) or _DOWN.search(behind))
     up = bool(_UP.search(before) or _UP.search(behind))
     return 0 if down == up else -1 if down else 1
