@@ -184,10 +184,13 @@ def test_several_mistakes_come_in_one_message(reports: Path, tmp_path: Path) -> 
 
 def test_plugins_lists_kinds_with_their_origin_and_show_prints_options() -> None:
     listed = json.loads(finlmm("plugins", "list", "--json").stdout)
-    assert {"parser", "ocr", "generator", "aligner"} == {row["kind"] for row in listed["plugins"]}
+    kinds = {"parser", "ocr", "generator", "aligner", "reward", "model"}
+    assert kinds == {row["kind"] for row in listed["plugins"]}
     assert all(row["origin"].startswith("finlmm ") and row["summary"] for row in listed["plugins"])
     shown = finlmm("plugins", "show", "pdfium").stdout
     assert "Options:" in shown and "dpi" in shown
+    shown = finlmm("plugins", "show", "qwen-vl").stdout
+    assert "dtype ('auto' | 'float32'" in shown and "\n      rank (int, default 16)" in shown
 
 
 def test_doctor_says_what_works() -> None:

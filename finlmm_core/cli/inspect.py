@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import typer
+from pydantic import BaseModel
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -76,9 +78,7 @@ def show(
         typer.echo(inspect.getdoc(plugin) or "")
         fields = plugin.Options.model_fields
         typer.echo("\nOptions:" if fields else "\nNo options.")
-        for option, field in fields.items():
-            default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
-            typer.echo(f"  {option} ({_type_name(field.annotation)}, {default})\n      {field.description or ''}")
+        _print_options(plugin.Options, "  ")
 
 
 def check(
@@ -122,5 +122,29 @@ def _summary(plugin: type) -> str:
     return (plugin.__doc__ or "").strip().partition("\n")[0]
 
 
+def _print_options(model: type[BaseModel], indent: str) -> None:
+    """Print each option with its type, default and description; the options of an option below it."""
+    for option, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+        typer.echo(f"{indent}{option} ({_type_name(field.annotation)}, {default})")
+        if field.description:
+            typer.echo(f"{indent}    {field.description}")
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                _print_options(inner, f"{indent}    ")
+
+
 def _type_name(annotation: object) -> str:
-    return getattr(annotation, "__name__", None) or str(annotation).replace("typing.", "")
+    """Return a type as a user reads it: ``'auto' | 'float32'``, ``tuple[str, ...]``, ``int | None``."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(repr(value) for value in arguments)
+    if origin in (Union, UnionType):
+        return " | ".join(_type_name(argument) for argument in arguments)
+    if annotation is type(None):
+        return "None"
+    name = getattr(origin or annotation, "__name__", str(annotation))
+    if not arguments:
+        return name
+    inner = ", ".join("..." if argument is ... else _type_name(argument) for argument in arguments)
+    return f"{name}[{inner}]"

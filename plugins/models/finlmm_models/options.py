@@ -14,9 +14,9 @@ class LoraOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rank: int = Field(default=16, ge=1)
+    rank: int = Field(default=16, ge=1, description="of the adapters: their size")
     alpha: float = Field(default=32.0, gt=0, description="the adapters' output is multiplied by alpha / rank")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of the adapters' inputs left out in training")
     targets: tuple[str, ...] = Field(
         default=(),
         description="last part of the names of linear layers that get adapters, such as ['q_proj', 'v_proj']; "
