@@ -21,8 +21,11 @@ from finlmm_rewards.adversarial.measures import auc, brier, calibration_error
 from finlmm_rewards.adversarial.options import AdversarialOptions
 from finlmm_rewards.adversarial.reading import Reading
 
-from finlmm_core import FinlmmError
+from finlmm_core import FinlmmError, Reward
 from finlmm_core.domain import RewardContext, Score
+from finlmm_core.plugins.manager import Plugins
+from finlmm_core.rewards import RewardServices
+from finlmm_core.testing.rewards import RewardContract
 
 
 @pytest.fixture(autouse=True)
@@ -349,11 +352,28 @@ def test_options_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="must hold question_tokens"):
         AdversarialOptions(window=64)
     with pytest.raises(FinlmmError, match=r"has no config\.json"):
-        reward(encoder=str(Path(__file__).parent)).prepare(services())
+        reward(encoder=str(Path(__file__).parent)).prepare(RewardServices(plugins=Plugins()))
 
 
-def services(**what: Any) -> Any:
-    from finlmm_core.plugins.manager import Plugins
-    from finlmm_core.rewards import RewardServices
+class TestContract(RewardContract):
+    """The contract that third parties' rewards are held to as well."""
 
-    return RewardServices(plugins=Plugins(), **what)
+    @pytest.fixture
+    def reward(self) -> Reward:
+        return reward(every=2, window=256, question_tokens=64, least_examples=2)
+
+
+@pytest.mark.slow
+class TestContractOnceTrained(RewardContract):
+    """The same when there is something to judge with."""
+
+    @pytest.fixture
+    def reward(self) -> Reward:
+        return reward(every=1, window=256, question_tokens=64)
+
+    @pytest.fixture
+    def ready(self, reward: Adversarial, services: RewardServices) -> Reward:
+        reward.prepare(services)
+        reward.observe(*rollouts(0))
+        assert reward.learner.rounds == 1
+        return reward

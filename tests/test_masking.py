@@ -283,6 +283,8 @@ def test_swapping_the_answer_changes_nothing(one: str, other: str, ending: str, 
         "no stop here is the ",
         ". ",
         "9",
+        "Therefore 8.2%. ",
+        "So 366 gives 7.",
     ],
 )
 def test_hostile_text_takes_linear_time(hostile: str) -> None:

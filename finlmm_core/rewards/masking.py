@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -391,17 +392,19 @@ def _number_holes(
     last = numbers[-1] if numbers and conclusions and numbers[-1].start >= conclusions[-1][0] else None
     if last is not None and _telling(last) and abs(last.value) not in known.cells:
         concluded.append(_amount(last))
+    begins = [start for start, _ in conclusions]
     holes = []
     for number in numbers:
-        inside = any(start <= number.start < end for start, end in conclusions)
-        cell = abs(number.value) in known.cells
+        at = bisect_right(begins, number.start) - 1
+        inside = at >= 0 and number.start < conclusions[at][1]
         if number.start in calculated or inside:
             sought = concluded
-        elif known.everywhere and not cell and _telling(number):
+        elif known.everywhere and abs(number.value) not in known.cells and _telling(number):
             sought = amounts
         else:
             continue
-        if any(_same(_amount(number), amount) for amount in sought):
+        size = _amount(number)
+        if any(_same(size, amount) for amount in sought):
             holes.append((number.start, number.end))
     return holes
 

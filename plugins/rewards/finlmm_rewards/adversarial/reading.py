@@ -37,6 +37,7 @@ def reading(
         read_options: whether the options are shown.
         marks: whether calculations are worked again, numbers looked up, and both marked.
     """
+    thinking = thinking.encode("utf-8", "replace").decode()  # half a character, which tokenizers cannot read
     hidden = mask_answer(_OURS.sub(r"\1", thinking), sample, given=given)
     question = sample.question
     if read_options and sample.options:

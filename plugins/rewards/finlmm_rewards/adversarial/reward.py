@@ -10,6 +10,7 @@ from finlmm_core import FinlmmError, PluginOptions, Reward, RewardContext, Score
 from finlmm_core.rewards.services import RewardServices
 from finlmm_rewards.adversarial.buffer import Example, is_held_out
 from finlmm_rewards.adversarial.corruptions import corrupted
+from finlmm_rewards.adversarial.encoder import check_encoder
 from finlmm_rewards.adversarial.options import AdversarialOptions
 from finlmm_rewards.adversarial.reading import Reading, given_answer, read_thinking, reading
 
@@ -38,6 +39,10 @@ class Adversarial(Reward):
         self._broadcast: Callable[[Sequence[Any]], None] = lambda tensors: None
         self._built: Learner | None = None
 
+    def check(self) -> None:
+        """Raise where the libraries of training or the encoder are missing."""
+        check_encoder(self.options.encoder)
+
     def prepare(self, services: RewardServices) -> None:
         """Make the discriminator where the run wants it.
 
@@ -53,9 +58,7 @@ class Adversarial(Reward):
     def learner(self) -> Learner:
         """The discriminator and all that it learned."""
         if self._built is None:
-            from finlmm_rewards.adversarial.encoder import check_encoder
-
-            check_encoder(self.options.encoder)
+            self.check()
             from finlmm_rewards.adversarial.learner import Learner
 
             self._built = Learner(self.options, device=self._device, seed=self._seed, broadcast=self._broadcast)
