@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from finlmm_core.rewards.probe import Probe, Row
+    from finlmm_core.rewards.replay import Replayed
 
 rewards_app = typer.Typer(help="Probe rewards for hacks, or score a run's completions again.", no_args_is_help=True)
 
@@ -108,3 +109,79 @@ def _cell(row: Row, score: str, honest: bool) -> str:
     if mean is None:
         return "-"
     return f"{mean:.3f}{'*' if not honest and row.wins(score) else ''}"
+
+
+@rewards_app.command()
+def replay(
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(help="Folder of a trained run.", show_default=False)],
+    preset: PresetOption = "tar",
+    stage: StageOption = None,
+    samples: Annotated[
+        Path | None, typer.Option("--samples", metavar="FOLDER", help="The samples/ that the run was trained on.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.svg", help="Write a picture.")] = None,
+    show: Annotated[int, typer.Option("--show", min=0, help="Print so many of the most changed completions.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the completions of a run again with another preset's rewards, and tell what would have changed."""
+    from finlmm_core.rewards.replay import replay_stage, sample_index
+    from finlmm_core.rewards.replay_plot import write_plot
+    from finlmm_core.rewards.services import RewardServices
+    from finlmm_core.rewards.stages import kept_stages, matching_stage, samples_folder, stage_rewards, train_config
+    from finlmm_core.store.images import ImageStore
+
+    train = train_config(preset)
+    chosen = [(name, folder, matching_stage(train, name)) for name, folder in kept_stages(run, stage)]
+    images = ImageStore(run / "images")
+    outcomes = []
+    for _, folder, other in chosen:
+        rewards, weights = stage_rewards(other, context.obj, "train.stages")
+        services = RewardServices(plugins=context.obj, images=images, grader=train.grader)
+        index = sample_index(samples or samples_folder(run), [other.samples])
+        outcomes.append(replay_stage(folder, index, rewards, weights, services, show=show))
+    if plot is not None:
+        write_plot(outcomes, plot)
+    if as_json:
+        typer.echo(json.dumps([outcome.summary() for outcome in outcomes], ensure_ascii=False))
+        return
+    for (name, _, other), outcome in zip(chosen, outcomes, strict=True):
+        _print_replay(f"{run}, {name} under {preset}, {other.name}", outcome)
+    if plot is not None:
+        typer.echo(f"plot: {plot}")
+
+
+def _print_replay(title: str, outcome: Replayed) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    table = Table(title=Text(title), title_justify="left")
+    table.add_column("mean of")
+    table.add_column("run", justify="right")
+    table.add_column("replay", justify="right")
+    for name in dict.fromkeys([*outcome.means_before, *outcome.means_after]):
+        values = (outcome.means_before.get(name), outcome.means_after.get(name))
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+    console.print(table)
+    correlations = (outcome.rank_correlation, outcome.rank_correlation_in_groups)
+    overall, within = ("none" if value is None else f"{value:.3f}" for value in correlations)
+    console.print(
+        f"{outcome.completions} completions in {outcome.groups} groups. Rank correlation of totals: {overall}, within "
+        f"groups {within}. Advantages: {outcome.flips:.1%} turn their sign, {outcome.lost:.1%} vanish, "
+        f"{outcome.gained:.1%} appear."
+    )
+    if outcome.unknown_samples:
+        console.print(f"{outcome.unknown_samples} completions were left out: their samples are not in the folder.")
+    if outcome.kept:
+        console.print(f"Kept from the run, because they learn: {', '.join(outcome.kept)}.")
+    if outcome.left_out:
+        console.print(f"Left out, because they learn and the run did not have them: {', '.join(outcome.left_out)}.")
+    for change in outcome.most_changed:
+        console.print(
+            Text(
+                f"\n{change.before:.3f} -> {change.after:.3f}  step {change.step}, sample {change.sample_id}: "
+                f"{change.question[:150]}\n  {' '.join(change.completion.split())[:300]}"
+            )
+        )

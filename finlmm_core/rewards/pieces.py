@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from functools import lru_cache
 from zlib import crc32
 
 #: A Chinese character, up to six letters or digits, or a single sign: about what vocabularies of 100,000 tokens make.
 _PIECE = re.compile(r"[一-鿿]|[^\W_一-鿿]{1,6}|[^\w\s]|_")
-_SPACES = re.compile(r"\s+")
 
 
 def pieces(text: str) -> list[str]:
@@ -28,18 +26,20 @@ def _piece_id(piece: str) -> int:
 
 
 def visible(text: str) -> str:
-    """Return what a reader sees: runs of white space as one space, and without characters that show nothing.
+    """Return what a reader sees: ``printed``, with runs of white space as one space."""
+    return " ".join(printed(text).split())
 
-    Left out are control and format characters (zero-width, direction marks, soft hyphens, tags), combining marks that
-    stand alone, unassigned and private-use characters.
+
+def printed(text: str) -> str:
+    """Return the text without characters that show nothing, white space apart.
+
+    Left out are control and format characters (zero-width, direction marks, soft hyphens, tags), fillers, unassigned
+    and private-use characters.
     """
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split()) if "  " in text or text[:1] == " " or text[-1:] == " " else text
-    kept = [c for c in text if c.isprintable() or c.isspace()] if not text.isprintable() else text
-    seen = "".join(c for c in kept if c not in _BLANKS)
-    return _SPACES.sub(" ", seen).strip()
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable() or c.isspace())
+    return text if text.isascii() else _BLANK.sub("", text)
 
 
 #: Printable by Python's rule, yet nothing is seen: fillers, blank braille, variation selectors, joiners.
-_BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5") | {chr(c) for c in range(0xFE00, 0xFE10)}
-assert all(unicodedata.category(c) in ("Lo", "Mn", "So") for c in _BLANKS)
+_BLANK = re.compile("[\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\ufe00-\ufe0f]")

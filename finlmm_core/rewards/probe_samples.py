@@ -117,6 +117,10 @@ _ASKS: dict[Language, tuple[Ask, ...]] = {
 }  # fmt: skip
 
 
+#: Questions that are also asked about images: some of each kind, with options and without.
+_WITH_IMAGES: dict[Language, tuple[int, ...]] = {"en": (0, 2, 4, 5, 6, 8, 10), "zh": (1, 2, 4, 5)}
+
+
 def table_rows(language: Language) -> list[tuple[str, list[str]]]:
     """Return the rows of the table of a language as (label, values from 2022 back)."""
     lines = [line.split(" | ") for line in _TABLES[language].splitlines()[2:]]
@@ -127,11 +131,11 @@ def probe_samples(contrastive: bool) -> list[Sample]:
     """Return the samples of the probe: with context, or with images once for each place of the right one."""
     samples = []
     for language, asks in _ASKS.items():
-        for ask in asks:
-            if contrastive:
-                samples += [_sample(ask, language, IMAGES, (place,)) for place in range(IMAGES)]
-            else:
+        for number, ask in enumerate(asks):
+            if not contrastive:
                 samples.append(_sample(ask, language, 0, ()))
+            elif number in _WITH_IMAGES[language]:
+                samples += [_sample(ask, language, IMAGES, (place,)) for place in range(IMAGES)]
     if contrastive:  # two right images of four, in each of the six ways
         pairs = [(first, second) for first in range(IMAGES) for second in range(first + 1, IMAGES)]
         samples += [_sample(_ASKS["en"][6], "en", IMAGES, pair) for pair in pairs]

@@ -20,6 +20,16 @@ from finlmm_core.testing.generators import GeneratorContract
 from finlmm_core.testing.models import ModelContract
 from finlmm_core.testing.ocr import OcrContract
 from finlmm_core.testing.parsers import ParserContract
+from finlmm_core.testing.rewards import RewardContract, assert_no_cheat_wins
 from finlmm_core.tiny_models import tiny_model
 
-__all__ = ["AlignerContract", "GeneratorContract", "ModelContract", "OcrContract", "ParserContract", "tiny_model"]
+__all__ = [
+    "AlignerContract",
+    "GeneratorContract",
+    "ModelContract",
+    "OcrContract",
+    "ParserContract",
+    "RewardContract",
+    "assert_no_cheat_wins",
+    "tiny_model",
+]

@@ -13,12 +13,12 @@ from pydantic import Field, model_validator
 
 from finlmm_core import FinlmmError, PluginOptions, Reward, RewardContext, Sample, Score
 from finlmm_core.answers import read_tags
-from finlmm_core.rewards.pieces import visible
+from finlmm_core.rewards.pieces import printed, visible
 from finlmm_core.rewards.services import RewardServices
 
 _FIRST_THINKING = re.compile(r"<think>(.*?)</think>", re.DOTALL)
-#: Ends of sentences; a point between digits is none.
-_SENTENCE = re.compile(r"(?<!\d)[.](?!\d)|[.](?=\s|$)|[!?。！？；;\n]+")
+#: Ends of sentences; a point before a digit is none.
+_SENTENCE = re.compile(r"[.!?。！？；;\n]+(?!\d)")
 
 
 class ThinkingLengthOptions(PluginOptions):
@@ -144,8 +144,8 @@ def _fresh(thinking: str, sample: Sample) -> int:
     prompt = _prompt(sample.question, sample.options, sample.context)
     seen: set[str] = set()
     characters = 0
-    for sentence in _SENTENCE.split(thinking):
-        plain = visible(sentence).casefold()
+    for sentence in _SENTENCE.split(printed(thinking).casefold()):
+        plain = " ".join(sentence.split())
         if plain and plain not in seen and (len(plain) < _SHORT or plain not in prompt):
             characters += len(plain) + 2  # with the end of the sentence and the space behind
         seen.add(plain)
