@@ -95,7 +95,7 @@ def test_missing_models_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.slow
 @pytest.mark.parametrize("frozen", [True, False], ids=["head", "whole"])
 def test_minilm_learns_and_resumes(frozen: bool) -> None:
-    pytest.importorskip("all_minilm_l6_v2")
+    pytest.importorskip("all_minilm_l6_v2", reason="a sentence encoder, not part of the project, is not here")
     torch.set_num_threads(1)
     options = AdversarialOptions(
         encoder="minilm", freeze_encoder=frozen, every=2, epochs=4.0 if frozen else 0.5, batch_size=16,
