@@ -63,9 +63,7 @@ def wrong_steps(text: str) -> list[str]:
         program = re.sub(r"\|(.*)\|", r"abs(\1)", left.strip()).replace(",", "").replace("^", "**")
         value = evaluate_program(program, {})
         shown = Decimal(right.replace(",", ""))
-        # A rounded value is off by up to half of its last digit; rounded parts of the left side, of six digits, add.
-        half = Decimal("0.5").scaleb(-len(right.partition(".")[2]))
-        allowed = Decimal(0) if sign == "=" else half + abs(shown) * Decimal("1e-5")
+        allowed = Decimal(0) if sign == "=" else Decimal("0.5").scaleb(-len(right.partition(".")[2]))
         if abs(value - shown) > allowed:
             wrong.append(f"{left} {sign} {right}")
     return wrong

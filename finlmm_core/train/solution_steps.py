@@ -1,8 +1,8 @@
 """The steps of a program as a reader would write them: ``150 - 120 = 30``, then ``30 / 120 * 100 = 25``.
 
 Every step is computed in exact decimal arithmetic by the same evaluator that made the answer. ``=`` stands where both
-sides are exact as written, ``≈`` where a side is rounded; what is rounded keeps so many digits that the next steps and
-the final rounding come out of the digits that are shown.
+sides are exact as written, ``≈`` where a side is rounded. A step after a rounded one is computed from the digits that
+are shown, and so many are shown that the final rounding comes out of them.
 """
 
 from __future__ import annotations
@@ -132,12 +132,14 @@ class _Writer:
         term = write_number(value, self.digits)
         if not all(operand.exact for operand in operands):
             rounded = [operand.text for operand in operands if not operand.exact]
-            # As known as its parts: a sum to the decimals that they show, a product to as many digits.
+            # Computed from what is written, so that the step holds for who computes it again; and as known as its
+            # parts: a sum to the decimals that they show, a product to as many digits.
+            again = _computed(written)
             if added:
                 decimals = min(_decimals(text) for text in rounded)
             else:
-                decimals = max(0, min(_significant(text) for text in rounded) - 1 - value.adjusted())
-            term = Term(value, format_number(value, decimals), False)
+                decimals = max(0, min(_significant(text) for text in rounded) - 1 - again.adjusted())
+            term = Term(value, format_number(again, decimals), False)
         self.steps.append(f"{written} {'=' if term.exact else '≈'} {term.text}")
         return term
 
@@ -263,6 +265,12 @@ class _Writer:
 
 def _operand(term: Term) -> str:
     return f"({term.text})" if term.text.startswith("-") else term.text
+
+
+def _computed(written: str) -> Decimal:
+    """Return what the left side of a step comes to in the digits that are written."""
+    plain = written.replace(",", "").replace("^", "**")
+    return evaluate_program(f"abs({plain.strip('|')})" if plain.startswith("|") else plain, {})
 
 
 def _decimals(text: str) -> int:
