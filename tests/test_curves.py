@@ -88,7 +88,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             logged = [{"step": one["step"], "loss": one["loss"], "learning_rate": 1e-3} for one in logged]
         (stage / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in logged))
     stages = [{"name": "warmup"}, {"name": "stage2"}]
-    (train / "config.resolved.toml").write_text(tomli_w.dumps({"train": {"stages": stages}}))
+    (train / "config.resolved.toml").write_text(tomli_w.dumps({"train": {"note": f"Mind: {EVIL}", "stages": stages}}))
     evaluation(samples, 5, 3).save(train / "stage2")
     writer = RolloutWriter(train / "stage2" / "rollouts")
     for step in range(30):
@@ -121,6 +121,11 @@ def test_every_metric_has_its_curve_with_first_and_last_values(run: Path) -> Non
 def test_stages_stand_in_the_order_of_the_configuration(run: Path) -> None:
     html = training_sections(run)[0].html
     assert html.index("<h3>warmup</h3>") < html.index("<h3>stage2</h3>")
+
+
+def test_a_note_of_the_configuration_stands_above_it_as_text(run: Path) -> None:
+    html = training_sections(run)[0].html
+    assert html.startswith('<p class="note">Mind: &lt;/pre&gt;&lt;/script&gt;')
 
 
 def test_held_out_figures_are_bars_with_intervals_and_the_gain_is_paired(run: Path) -> None:

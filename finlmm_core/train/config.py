@@ -76,6 +76,8 @@ class TrainConfig(_Section):
         default=0, ge=0, description="held-out samples answered before the first and after each stage; 0 is none"
     )
 
+    note: str = Field(default="", description="words of your own, shown above the curves on the report page")
+
     @model_validator(mode="after")
     def _names_once(self) -> TrainConfig:
         names = [stage.name for stage in self.stages]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from finlmm_core.errors import FinlmmError
 from finlmm_core.steps.report.html import Markup, joined, tag
@@ -59,7 +60,8 @@ def training_sections(run_folder: Path) -> list[Section]:
     stages = stage_folders(run_folder)
     if not stages:
         return []
-    parts: list[Markup | None] = [_held_out(train, stages)]
+    note = _configuration(run_folder).get("note")
+    parts: list[Markup | None] = [tag("p", note, class_="note") if note else None, _held_out(train, stages)]
     for folder in stages:
         parts += [tag("h3", folder.name), _curves(folder)]
     sections = [Section("training", "Training", joined(*parts))]
@@ -75,17 +77,18 @@ def stage_folders(run_folder: Path) -> list[Path]:
     if not train.is_dir():
         return []
     left = [path for path in sorted(train.iterdir()) if (path / METRICS_FILE).is_file()]
-    order = _configured(run_folder)
+    order = [stage["name"] for stage in _configuration(run_folder).get("stages", ())]
     return sorted(left, key=lambda path: (order.index(path.name) if path.name in order else len(order), path.name))
 
 
-def _configured(run_folder: Path) -> list[str]:
-    """Return the names of the stages in the order of the configuration that the training was begun with."""
+def _configuration(run_folder: Path) -> dict[str, Any]:
+    """Return the [train] table that the training was begun with; {} where there is none."""
     try:
-        config = tomllib.loads((run_folder / "train" / CONFIG_FILE).read_text(encoding="utf-8"))
+        text = (run_folder / "train" / CONFIG_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return []
-    return [stage["name"] for stage in config["train"]["stages"]]
+        return {}
+    table: dict[str, Any] = tomllib.loads(text).get("train", {})
+    return table
 
 
 # ------------------------------------------------------------------------------------------------------ held out
