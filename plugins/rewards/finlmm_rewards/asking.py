@@ -10,7 +10,7 @@ from finlmm_core.plugins.bases import Message
 from finlmm_core.prompts import LETTERS
 
 _INSTRUCTION = re.compile(r"\[(?=/?INST)")
-_HALF = "\n[... {left_out} characters left out ...]\n"
+_LEFT_OUT = "\n[... {count} characters left out ...]\n"
 
 
 def quoted(text: str, longest: int) -> str:
@@ -24,12 +24,17 @@ def quoted(text: str, longest: int) -> str:
         text: what a policy wrote.
         longest: characters that are kept; of a longer text the middle is left out, and said so.
     """
-    if len(text) > longest:
-        half = longest // 2
-        text = text[:half] + _HALF.format(left_out=len(text) - 2 * half) + text[-half:]
-    encoded = json.dumps(text, ensure_ascii=False).replace("<", "\\u003c")
+    encoded = json.dumps(shortened(text, longest), ensure_ascii=False).replace("<", "\\u003c")
     encoded = _INSTRUCTION.sub(r"\\u005b", encoded)
     return "".join(c if c.isprintable() or c == "\u3000" else _escaped(c) for c in encoded)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return a text of about so many characters at most: of a longer one the middle is left out, and said so."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return text[:half] + _LEFT_OUT.format(count=len(text) - 2 * half) + text[-half:]
 
 
 def _escaped(character: str) -> str:

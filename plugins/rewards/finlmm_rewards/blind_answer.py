@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from finlmm_core import FinlmmError, ModelBackend, PluginOptions, Reward, RewardContext, Sample, Sampling, Score
-from finlmm_core.answers import read_tags
+from finlmm_core.answers import Tagged, read_tags
 from finlmm_core.plugins.bases import Message
 from finlmm_core.plugins.refs import PluginRef
 from finlmm_core.prompts import LETTERS
 from finlmm_core.rewards.masking import mask_answer
 from finlmm_core.rewards.services import RewardServices
-from finlmm_rewards.asking import asked, quoted, turns
+from finlmm_rewards.asking import asked, quoted, shortened, turns
 
 _SYSTEM = """\
 You answer a multiple-choice question about a financial report that you cannot see. You may be given notes on how
@@ -71,10 +71,7 @@ class BlindAnswer(Reward):
         new = {batch[place].sample.id: batch[place].sample for place in asked_with}
         unknown = [sample for key, sample in new.items() if _key(sample) not in self._known]
         samples = unknown + [batch[place].sample for place in asked_with]
-        notes = [""] * len(unknown) + [
-            mask_answer(tagged[place].think or "", batch[place].sample, _MASK, tagged[place].answer)
-            for place in asked_with
-        ]
+        notes = [""] * len(unknown) + [self._masked(tagged[place], batch[place].sample) for place in asked_with]
         probabilities = self._right(samples, notes)
         for sample, probability in zip(unknown, probabilities, strict=False):
             self._known[_key(sample)] = probability
@@ -83,6 +80,10 @@ class BlindAnswer(Reward):
             without = self._known[_key(batch[place].sample)]
             scores[place] = Score(value=probability - without, parts={"with": probability, "without": without})
         return scores
+
+    def _masked(self, tagged: Tagged, sample: Sample) -> str:
+        thinking = shortened(tagged.think or "", self.options.longest)
+        return mask_answer(thinking, sample, _MASK, (tagged.answer or "")[:200] or None)
 
     def _right(self, samples: Sequence[Sample], notes: Sequence[str]) -> list[float]:
         """Return the model's probability of the right option for each sample with its notes ('' for none)."""
@@ -124,7 +125,7 @@ class BlindAnswer(Reward):
     def _messages(self, sample: Sample, note: str) -> list[Message]:
         told = f"Question: {asked(sample)}"
         if note:
-            told += f"\n\nNotes: {quoted(note, self.options.longest)}"
+            told += f"\n\nNotes: {quoted(note, 2 * self.options.longest)}"
         return turns(_SYSTEM, told)
 
 
