@@ -76,9 +76,9 @@ def test_the_reader_sees_neither_the_answer_nor_what_the_policy_writes_as_a_mark
 
 @pytest.mark.parametrize("hostile", ["1 + ", "1+1=", "(1", "9", "1 ", "= ", "1,", "-1", "1^9", "(" * 9 + "1"])
 def test_marking_hostile_text_takes_linear_time(hostile: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     marked(hostile * 3000, TABLE)
-    assert time.perf_counter() - begun < 2.0
+    assert time.process_time() - begun < 2.0
 
 
 # ------------------------------------------------------------------------------------------------ corruptions

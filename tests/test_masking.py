@@ -209,6 +209,23 @@ def test_labels_stay_where_they_are_read_and_go_where_it_is_concluded() -> None:
         assert masked == {body + ending.format("[MASK]")}
 
 
+def test_labels_with_commas_and_points_are_hidden_whole() -> None:
+    options = ("Property, plant and equipment", "Goodwill", "Cash at 3M Co. and Sons", "The year 2015, by 4 points")
+    sample_ = LABEL.model_copy(
+        update={"options": options, "answer": LABEL.answer.model_copy(update={"text": "Goodwill"})}
+    )
+    for ending in ("That is {}: option B.", 'So option C, "{}", is right.', "The answer is {}.", "{} is the answer."):
+        assert len({mask_answer(f"Side by side: 106, 98. {ending.format(text)}", sample_) for text in options}) == 1
+
+
+def test_counts_are_hidden_where_they_are_told() -> None:
+    count = RANK.model_copy(
+        update={"options": ("3", "4", "5", "2"), "answer": RANK.answer.model_copy(update={"text": "2"})}
+    )
+    masked = {mask_answer(f"12 > 10, yes; 8 > 10, no; that is {n} of 6. So it is {n}.", count) for n in (2, 3, 4, 5)}
+    assert masked == {"12 > 10, yes; 8 > 10, no; that is [MASK] of 6. So it is [MASK]."}
+
+
 def test_places_are_hidden_as_words_and_as_numbers() -> None:
     body = "The values are 4.8, 4.1, 3.3, 2.5 and 1.9. "
     masked = {mask_answer(f"{body}So Consumer comes {place}.", RANK) for place in ("fifth", "first", "5th", "2nd")}
@@ -288,6 +305,6 @@ def test_swapping_the_answer_changes_nothing(one: str, other: str, ending: str, 
     ],
 )
 def test_hostile_text_takes_linear_time(hostile: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     mask_answer(hostile * 4000, GROWTH, given=hostile * 4000)
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0

@@ -136,6 +136,7 @@ def mask_answer(thinking: str, sample: Sample, mask: str = MASK, given: str | No
     text = thinking.replace(_HOLE, " ")
     text = _mask_boxed(text)
     text = _mask_texts(text, known.long_texts if given is None else (*known.long_texts, *_long(given, known)))
+    text = _mask_labels(text, known, given)  # before what is stated: labels have commas and points in them
     text = _mask_stated(text)
     text = _mask_named(text)
     text = _mask_rest(text, known, given)
@@ -351,20 +352,30 @@ def _conclusions(text: str) -> list[tuple[int, int]]:
     ]
 
 
+def _mask_labels(text: str, known: _Known, given: str | None) -> str:
+    """Hide the options' texts and the labels that can be the answer, in conclusions."""
+    labels = known.labels
+    if given and not known.numeric and 1 < len(given.strip()) < 200:
+        labels = _with_short_forms((*labels, given.strip()))
+    if not labels:
+        return text
+    pieces: list[str] = []
+    reached = 0
+    for start, end in _conclusions(text):
+        pieces += [text[reached:start], _expression(labels).sub(_HOLE, text[start:end])]
+        reached = end
+    return "".join([*pieces, text[reached:]])
+
+
 def _mask_rest(text: str, known: _Known, given: str | None) -> str:
-    """Hide numbers by value, and in conclusions letters, labels, places in an order and periods."""
+    """Hide numbers by value, and in conclusions letters, places in an order and periods."""
     conclusions = _conclusions(text)
     holes: list[tuple[int, int]] = []
     if known.numeric:
         holes += _number_holes(text, known, given, conclusions)
-    labels = known.labels
-    if given and not known.numeric and 1 < len(given.strip()) < 200:
-        labels = _with_short_forms((*labels, given.strip()))
     for start, end in conclusions:
         sentence = text[start:end]
         found = _letters(sentence, known.letters)
-        if labels:
-            found += [match.span() for match in _expression(labels).finditer(sentence)]
         if known.ordinals:
             found += [match.span() for match in _ORDINAL.finditer(sentence)]
         if known.periods:
@@ -385,6 +396,8 @@ def _number_holes(
     numbers = find_numbers(text)
     calculated = {number.start for number in numbers if _is_result(text, number.start)}
     amounts = [*known.amounts, *_given_amounts(given)]
+    if known.ordinals:  # 'that is 4 of 5': too small a number to be hidden wherever it stands
+        calculated |= {number.start for number in numbers if number.text.isdigit() and _gives(text, number)}
     told = [number for number in numbers if number.start in calculated or _is_told(text, number, known)]
     if told:  # what the reasoning arrives at, also where the answer then given is another
         amounts.append(_amount(told[-1]))
@@ -418,11 +431,11 @@ def _is_result(text: str, start: int) -> bool:
 
 def _is_told(text: str, number: Number, known: _Known) -> bool:
     """Whether a number is what something 'gives' or 'is', and nothing that was read."""
-    return (
-        _telling(number)
-        and abs(number.value) not in known.cells
-        and _GIVES.search(text, max(0, number.start - 24), number.start) is not None
-    )
+    return _telling(number) and abs(number.value) not in known.cells and _gives(text, number)
+
+
+def _gives(text: str, number: Number) -> bool:
+    return _GIVES.search(text, max(0, number.start - 24), number.start) is not None
 
 
 def _telling(number: Number) -> bool:
