@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpo_runs
@@ -22,6 +23,7 @@ from finlmm_core.train.checkpoints import checkpoints_in, latest_whole, load_sta
 from finlmm_core.train.events import Silent
 from finlmm_core.train.grpo_failures import TrainingStopped
 from finlmm_core.train.grpo_options import aligned_save_steps, grpo_arguments, rounds_of
+from finlmm_core.train.parallel import check_engine
 
 KIND = "qwen2.5-vl"
 
@@ -339,13 +341,28 @@ def test_a_signal_ends_the_run_at_the_next_step_with_a_checkpoint(
 
 # ------------------------------------------------------------------------------------------------- two processes
 
+ACCELERATE = Path(__file__).parents[1] / "configs" / "accelerate"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in ACCELERATE.glob("*.yaml")))
+def test_configurations_of_accelerate_are_read_by_accelerate(name: str) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    config = load_config_from_file(str(ACCELERATE / name))
+    assert config.num_processes > 1
+
+
+def test_an_engine_that_could_not_save_the_model_is_refused() -> None:
+    second = SimpleNamespace(state=SimpleNamespace(fsdp_plugin=SimpleNamespace(fsdp_version=2)))
+    with pytest.raises(FinlmmError, match="FSDP version 2, expected version 1"):
+        check_engine(second)  # type: ignore[arg-type]
+
 
 def test_two_processes_hold_the_same_rewards_and_one_of_them_writes(tiny: Path, tmp_path: Path) -> None:
     """Groups lie across the processes; the digest of the rewards' states is compared at every checkpoint."""
     out = tmp_path / "out"
     options = json.dumps({"per_device_train_batch_size": 2, "num_generations": 4, "save_steps": 2})
-    config = Path(__file__).parents[1] / "configs" / "accelerate" / "cpu2.yaml"
-    accelerate = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
+    accelerate = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(ACCELERATE / "cpu2.yaml")]
     script = [str(Path(__file__).parent / "grpo_runs.py"), str(out), "--model", str(tiny), "--kind", KIND]
     ran = subprocess.run(
         [*accelerate, *script, "--steps", "3", "--prompts-a-step", "1", "--grpo", options],

@@ -38,6 +38,7 @@ from finlmm_core.train.grpo_failures import TrainingStopped, what_happened
 from finlmm_core.train.grpo_options import aligned_save_steps, grpo_arguments, rounds_of
 from finlmm_core.train.parallel import (
     broadcast_from_first,
+    check_engine,
     gathered,
     process_count,
     process_number,
@@ -174,6 +175,7 @@ def train_grpo(
         drop_equal_groups=stage.curriculum.drop_equal_groups,
         on_rollouts=keep_rollouts,
     )
+    check_engine(trainer.accelerator)
     for shown_elsewhere in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(shown_elsewhere)
 

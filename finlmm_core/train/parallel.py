@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from finlmm_core.errors import FinlmmError
+
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
@@ -72,6 +74,16 @@ def _processes() -> Any:
     import torch
 
     return PartialState(cpu=not torch.accelerator.is_available())
+
+
+def check_engine(accelerator: Accelerator) -> None:
+    """Refuse an engine that could train but not save: FSDP of version 2 cannot lend the whole weights."""
+    plugin = getattr(accelerator.state, "fsdp_plugin", None)
+    if plugin is not None and plugin.fsdp_version == 2:
+        raise FinlmmError(
+            "the training was started with FSDP version 2, expected version 1.",
+            hint="Set fsdp_version: 1 in accelerate's configuration, as in configs/accelerate/fsdp.yaml.",
+        )
 
 
 @contextmanager
