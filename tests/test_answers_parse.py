@@ -56,7 +56,8 @@ def test_a_number_is_read_with_its_unit(
         ("(1,168 - 984) / 984 = 18.7%", "18.7"),
         ("Revenue of 2,846 and costs of 1,678 mean that profit is 1,168", "1168"),
         ("$5,466,312,000 or $5,466.312 million", "5466312000"),
-        ("0.125 (12.5%)", "0.125"),
+        ("0.125 (12.5%)", "12.5"),
+        (r"\frac{984}{4000} = 24.6\%", "24.6"),
     ],
 )
 def test_of_several_numbers_the_claimed_one_counts(text: str, value: str) -> None:
@@ -69,7 +70,8 @@ def test_of_several_numbers_the_claimed_one_counts(text: str, value: str) -> Non
     ("text", "kind"),
     [
         ("24.6%", "number"), ("FY2021", "period"), ("Q3 2021", "period"), ("10-12%", "range"), ("A, C", "letters"),
-        ("yes", "yes_no"), ("Canada and Japan are", "text"), ("cannot be determined", "refusal"), ("无法确定", "refusal"),
+        ("yes", "yes_no"), ("Canada and Japan are", "text"), ("cannot be determined", "refusal"),
+        ("无法确定", "refusal"),
         (r"\sqrt{2}/2", "symbolic"), ("", "none"), ("3, 4, 5", "list"), ("一年内偿付的债务", "text"),
         ("2017, by 12.1 percentage points", "number"),
     ],

@@ -7,9 +7,10 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from finlmm_core.answers.amounts import claimed, is_negated, numbers_in, plain_numbers
 from finlmm_core.answers.golds import Gold
 from finlmm_core.answers.numeric import compare_numbers
-from finlmm_core.answers.parsing import LONGEST, claimed, is_negated, numbers_in
+from finlmm_core.answers.parsing import LONGEST
 from finlmm_core.answers.profiles import Profile
 from finlmm_core.answers.texts import normal_text, without_markup
 
@@ -51,7 +52,7 @@ def named_options(text: str, gold: Gold, profile: Profile) -> Named:
     """
     if len(text) > LONGEST:
         return Named((), "too_long")
-    clean = without_markup(unicodedata.normalize("NFKC", text))
+    clean = plain_numbers(without_markup(unicodedata.normalize("NFKC", text)))
     if not clean:
         return Named((), "no_answer")
     count = len(gold.options)

@@ -86,12 +86,9 @@ def extract_answer(
 
 
 def _from_tag(answer: str) -> Extracted:
-    boxed = _boxes(answer) if "boxed" in answer else []
+    boxed, outside = _boxes(answer) if "boxed" in answer else ([], "")
     if boxed:
-        outside = answer
-        for box in boxed:
-            outside = outside.replace(f"\\boxed{{{box}}}", " ")
-        rival = (outside.strip(),) if any(character.isalnum() for character in outside) else ()
+        rival = (outside,) if any(character.isalnum() for character in outside) else ()
         return Extracted(boxed[-1], "answer_tag", _different([*rival, *boxed]))
     lead = _LEAD.match(answer)
     if lead is not None and lead.end() < len(answer):
@@ -100,7 +97,7 @@ def _from_tag(answer: str) -> Extracted:
 
 
 def _from_text(text: str, prose: bool, several: bool) -> Extracted:
-    boxed = _boxes(text) if "boxed" in text else []
+    boxed, _ = _boxes(text) if "boxed" in text else ([], "")
     if boxed:
         return Extracted(boxed[-1], "boxed", _different(boxed))
     phrases = []
@@ -140,10 +137,11 @@ def _different(answers: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(answer for answer in answers[:-1] if answer != answers[-1]))[-8:]
 
 
-def _boxes(text: str) -> list[str]:
-    """Return the contents of all innermost closed ``\\boxed{...}`` with balanced braces, in order; linear."""
+def _boxes(text: str) -> tuple[list[str], str]:
+    """Return the contents of all innermost closed ``\\boxed{...}`` and what stands outside of them; linear."""
     found: list[str] = []
     opened: list[int] = []  # for each open brace where a box's content begins, or -1
+    outside: list[str] = []
     inner = 0  # where the last box ended: a box around it is not taken, so that no text is copied twice
     for match in _BOX_OR_BRACE.finditer(text):
         if match.group() != "}":
@@ -152,8 +150,9 @@ def _boxes(text: str) -> list[str]:
             start = opened.pop()
             if start >= inner and start >= 0 and (content := text[start : match.start()].strip()):
                 found.append(content)
+                outside.append(text[inner : text.rfind("\\", inner, start)])
                 inner = match.end()
-    return found
+    return found, " ".join([*outside, text[inner:]]).strip()
 
 
 def _after(text: str, start: int, several: bool) -> str:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from finlmm_core.answers.parsing import Amount, numbers_in, parse_answer, read_period, read_yes_no
+from finlmm_core.answers.amounts import Amount, numbers_in, plain_numbers
+from finlmm_core.answers.parsing import parse_answer, read_period, read_yes_no
 from finlmm_core.answers.texts import normal_text, without_markup
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Gold:
     @cached_property
     def written_options(self) -> tuple[str, ...]:
         """The options in plain characters, as answers are before they are compared with them."""
-        return tuple(without_markup(unicodedata.normalize("NFKC", option)) for option in self.options)
+        return tuple(plain_numbers(without_markup(unicodedata.normalize("NFKC", option))) for option in self.options)
 
     @cached_property
     def option_texts(self) -> tuple[str, ...]:

@@ -6,17 +6,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from finlmm_core.answers.amounts import Amount, is_negated, numbers_in, plain_numbers
 from finlmm_core.answers.choices import named_options
 from finlmm_core.answers.extract import Extracted, extract_answer
 from finlmm_core.answers.golds import Gold, gold_of
 from finlmm_core.answers.numeric import compare_numbers
 from finlmm_core.answers.parsing import (
     LONGEST,
-    Amount,
     Parsed,
-    is_negated,
     is_refusal,
-    numbers_in,
     parse_answer,
     read_yes_no,
 )
@@ -116,14 +114,22 @@ def gold_problem(sample: Sample, profile: str | Profile = "finlmm") -> str | Non
         grade = grade_answer(way, gold, profile)
         if grade.value != 1.0:
             return f"the gold answer {way!r} is graded {grade.value} ({grade.reason})"
+    right = gold.option_amounts[gold.option] if gold.option is not None else None
     for place, option in enumerate(gold.options):
         if place in gold.also:
             continue
+        other = gold.option_amounts[place]
+        if right is not None and other is not None and right.same == other.same and _unit(right) == _unit(other):
+            return f"the wrong option {option!r} says the same as the gold answer {gold.text!r}"
         for way in (option, chr(65 + place)):
             grade = grade_answer(way, gold, profile)
             if grade.value != 0.0:
                 return f"the wrong option {way!r} is graded {grade.value} ({grade.reason})"
     return None
+
+
+def _unit(amount: Amount) -> str | None:
+    return amount.unit or amount.currency
 
 
 # ------------------------------------------------------------------------------------------------ one a kind of gold
@@ -168,7 +174,7 @@ def _algebraic(text: str) -> bool:
 
 def _grade_range(given: str, gold: Gold, rules: Profile) -> Grade:
     parsed = parse_answer(given, expect="range")
-    asked = numbers_in(without_markup(gold.text))
+    asked = numbers_in(plain_numbers(without_markup(gold.text)))
     if len(parsed.amounts) != len(asked):
         return Grade(0.0, "no_range", parsed, gold)
     for end, wanted in zip(_share_unit(parsed.amounts), _share_unit(asked), strict=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from finlmm_core.answers.amounts import Amount
 from finlmm_core.answers.golds import Gold
-from finlmm_core.answers.parsing import Amount
 from finlmm_core.answers.profiles import Profile
 
 _PERCENT = ("percent", "percentage_points", "basis_points")

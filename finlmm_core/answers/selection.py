@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from finlmm_core.domain import Sample
 
 #: Nobody picks among more images than this, and longer texts are padding.
 _LONGEST = 200
@@ -31,3 +36,13 @@ def read_selection(text: str | None) -> frozenset[int] | None:
     if _BETWEEN.fullmatch(text, reached) is None or not found or 0 in found or len(set(found)) != len(found):
         return None
     return frozenset(found)
+
+
+def picked_right(sample: Sample, text: str | None) -> bool:
+    """Return whether exactly the sample's right images are named."""
+    return read_selection(text) == {place + 1 for place in sample.gold_images}
+
+
+def blind_chance(sample: Sample) -> float:
+    """Return how often picking as many images as are right at random is right; 1 where there is nothing to pick."""
+    return 1 / math.comb(len(sample.images), len(sample.gold_images))
