@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from finlmm_core.answers.tags import TAGS, Tagged
 from finlmm_core.domain import Language, Sample
 from finlmm_core.errors import FinlmmError
 
@@ -95,6 +96,12 @@ def selects_image(sample: Sample) -> bool:
 def expected_tags(sample: Sample) -> tuple[str, ...]:
     """Return the tags that the prompt of this sample asks for, in order."""
     return ("think", "answer", "image_selection") if selects_image(sample) else ("think", "answer")
+
+
+def in_format(sample: Sample, tags: Tagged) -> bool:
+    """Return whether a completion has the tags that the prompt of this sample asks for, and nothing else."""
+    there = tuple(name for name in TAGS if getattr(tags, name) is not None)
+    return tags.well_formed and there == expected_tags(sample)
 
 
 def write_completion(thinking: str, answer: str, image_selection: int | str | None = None) -> str:

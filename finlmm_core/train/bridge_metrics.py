@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from finlmm_core.answers.selection import read_selection
-from finlmm_core.answers.tags import TAGS, read_tags
-from finlmm_core.domain import RewardContext, Sample
-from finlmm_core.prompts import expected_tags, selects_image
+from finlmm_core.answers.selection import blind_chance, picked_right
+from finlmm_core.answers.tags import read_tags
+from finlmm_core.domain import RewardContext
+from finlmm_core.prompts import in_format, selects_image
 from finlmm_core.rewards.reward_set import Scored
 
 
@@ -33,27 +33,18 @@ def batch_metrics(contexts: Sequence[RewardContext], scored: Scored) -> dict[str
         metrics[f"rewards/{name}/seconds"] = scored.seconds[name]
     if not contexts:
         return metrics
-    metrics["format_rate"] = sum(_in_format(context) for context in contexts) / len(contexts)
+    tags = [read_tags(context.completion) for context in contexts]
+    formed = [in_format(context.sample, of_one) for context, of_one in zip(contexts, tags, strict=True)]
+    metrics["format_rate"] = sum(formed) / len(contexts)
     metrics["truncated_rate"] = sum(context.truncated for context in contexts) / len(contexts)
-    picking = [context for context in contexts if selects_image(context.sample) and len(context.sample.images) > 1]
+    picking = [
+        (context.sample, of_one.image_selection)
+        for context, of_one in zip(contexts, tags, strict=True)
+        if selects_image(context.sample) and len(context.sample.images) > 1
+    ]
     if picking:
-        right = sum(_picked_right(context) for context in picking) / len(picking)
-        chance = math.fsum(_chance(context.sample) for context in picking) / len(picking)
+        right = sum(picked_right(sample, text) for sample, text in picking) / len(picking)
+        chance = math.fsum(blind_chance(sample) for sample, _ in picking) / len(picking)
         metrics["image_selection/right"] = right
         metrics["image_selection/over_chance"] = right - chance
     return metrics
-
-
-def _in_format(context: RewardContext) -> bool:
-    tags = read_tags(context.completion)
-    there = tuple(name for name in TAGS if getattr(tags, name) is not None)
-    return tags.well_formed and there == expected_tags(context.sample)
-
-
-def _picked_right(context: RewardContext) -> bool:
-    picked = read_selection(read_tags(context.completion).image_selection)
-    return picked == {place + 1 for place in context.sample.gold_images}
-
-
-def _chance(sample: Sample) -> float:
-    return 1 / math.comb(len(sample.images), len(sample.gold_images))

@@ -13,16 +13,15 @@ as wrong, and so does one that the grader cannot judge (how many those were is t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from finlmm_core.answers import grade_sample
-from finlmm_core.answers.selection import read_selection
-from finlmm_core.answers.tags import TAGS, Tagged, read_tags
+from finlmm_core.answers.selection import blind_chance, picked_right, read_selection
+from finlmm_core.answers.tags import read_tags
 from finlmm_core.domain import Completion, Sample, Sampling
 from finlmm_core.errors import FinlmmError
-from finlmm_core.prompts import expected_tags, selects_image
+from finlmm_core.prompts import in_format, selects_image
 from finlmm_core.train.evaluation import Evaluation, Graded, Measure, Slice, gain, summarise
 
 if TYPE_CHECKING:
@@ -115,26 +114,20 @@ def evaluate_completion(
         type=sample.type.value,
         language=sample.language,
         completion=completion.text,
-        format=_in_format(sample, tags),
+        format=in_format(sample, tags),
         accuracy=grade.value,
         reason=grade.reason,
         given=_shown(grade.given),
         gold=sample.answer.text,
         answer_chance=1 / len(sample.options) if sample.options else 0.0,
         picked=tuple(sorted(picked or ())),
-        image_selection=float(picked == {place + 1 for place in sample.gold_images}) if picks else None,
-        image_chance=1 / math.comb(len(sample.images), len(sample.gold_images)) if picks else None,
+        image_selection=float(picked_right(sample, tags.image_selection)) if picks else None,
+        image_chance=blind_chance(sample) if picks else None,
         thinking_characters=len(thinking),
         thinking_tokens=count_tokens(thinking) if count_tokens is not None else None,
         tokens=len(completion.token_ids) or None,
         truncated=completion.truncated,
     )
-
-
-def _in_format(sample: Sample, tags: Tagged) -> bool:
-    """Return whether the tags that the prompt asks for are there, and no others."""
-    there = tuple(name for name in TAGS if getattr(tags, name) is not None)
-    return tags.well_formed and there == expected_tags(sample)
 
 
 def _shown(given: object) -> str:
