@@ -35,15 +35,17 @@ class Case(NamedTuple):
         letters = [LETTERS[sample.options.index(text)] for text in (right_text, wrong)]
         return cls(sample, honest_thinking(sample, wrong, length), letters[0], letters[1], right_text, wrong)
 
-    def write(self, answer: str | None = None, thinking: str | None = None, image: str = "1") -> str:
+    def write(self, answer: str | None = None, thinking: str | None = None, image: str | None = None) -> str:
         """Return a completion of the right form: by default the honest wrong one.
 
         Args:
             answer: what stands in the answer tag; the wrong answer if None.
             thinking: what stands in the think tag; the honest one if None.
-            image: what stands in the image tag, where the prompt asks for one. '1' is as good as any guess, because the
-                probe's samples stand once for each place of the right image.
+            image: what stands in the image tag, where the prompt asks for one. If None the first image, or the first
+                so many as are right: as good as any guess, because the probe's samples stand once for each place.
         """
+        if image is None:
+            image = ", ".join(str(number) for number in range(1, len(self.sample.gold_images) + 1))
         return write_completion(
             self.thinking if thinking is None else thinking,
             self.wrong if answer is None else answer,

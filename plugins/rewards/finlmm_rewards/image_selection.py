@@ -23,10 +23,10 @@ class ImageSelectionOptions(PluginOptions):
     beta: float = Field(
         default=1.0, gt=0, description="of F-beta where several images are right; above 1 recall counts more"
     )
-    over_all: bool = Field(
-        default=True,
-        description="where several images are right: what selecting every image would earn is 0, and the rest is "
-        "stretched to 1, so that hedging pays nothing",
+    hedging: Literal["refused", "allowed"] = Field(
+        default="refused",
+        description="where several images are right: 'refused' gives 0 for naming more than are right, and F-beta over "
+        "what naming every image would give; 'allowed' is plain F-beta",
     )
     rule: Literal["exact", "release"] = Field(
         default="exact",
@@ -38,9 +38,9 @@ class ImageSelection(Reward):
     """1 if ``<image_selection>`` holds the number of the right image, counted from 1 as in the prompt, else 0.
 
     Where one image is right, exactly that one must be named. Where m of n images are right, the score is F-beta of the
-    named ones, by default over what naming all of them would give (which is also the best that a blind guess can
-    expect): ``max(0, (F - F_all) / (1 - F_all))``. A number beyond the images makes the score 0. None where there is
-    nothing to select: no images, or no right one among them.
+    named ones, by default over what naming every image would give, which is the best that a blind guess can expect:
+    ``max(0, (F - F_all) / (1 - F_all))``, and 0 for naming more than m. A number beyond the images makes the score 0.
+    None where there is nothing to select: no images, or no right one among them.
 
     Parts: ``chance`` (what guessing as many images as are right would give), ``over_chance`` (value minus chance),
     ``out_of_range``; where several are right ``precision`` and ``recall``.
@@ -65,8 +65,8 @@ class ImageSelection(Reward):
             value = float(named is not None and named <= right)
             return _scored(value, len(right) / images, "" if named else "no_selection", named, images)
         named = read_selection(read_tags(context.completion).image_selection)
-        over_all = self.options.over_all
-        chance = _chance(images, len(right), self.options.beta, over_all)
+        refused = self.options.hedging == "refused"
+        chance = _chance(images, len(right), self.options.beta, refused)
         if named is None:
             return _scored(0.0, chance, "no_selection", None, images)
         if max(named) > images:
@@ -74,7 +74,7 @@ class ImageSelection(Reward):
         if len(right) == 1:
             return _scored(float(named == right), chance, "" if named == right else "other_image", named, images)
         hits = len(named & right)
-        value = _value(hits, len(named), len(right), images, self.options.beta, over_all)
+        value = _value(hits, len(named), len(right), images, self.options.beta, refused)
         score = _scored(value, chance, "" if named == right else "other_images", named, images)
         return score.model_copy(
             update={"parts": score.parts | {"precision": hits / len(named), "recall": hits / len(right)}}
@@ -95,16 +95,18 @@ def _f_beta(hits: int, named: int, right: int, beta: float) -> float:
     return (1 + beta**2) * hits / (beta**2 * right + named)
 
 
-def _value(hits: int, named: int, right: int, images: int, beta: float, over_all: bool) -> float:
+def _value(hits: int, named: int, right: int, images: int, beta: float, refused: bool) -> float:
     score = _f_beta(hits, named, right, beta)
-    if not over_all or right == images:
+    if not refused or right == images:
         return score
+    if named > right:
+        return 0.0
     everything = _f_beta(right, images, right, beta)
     return max(0.0, (score - everything) / (1 - everything))
 
 
 @lru_cache(maxsize=1024)
-def _chance(images: int, right: int, beta: float, over_all: bool) -> float:
+def _chance(images: int, right: int, beta: float, refused: bool) -> float:
     """Return what naming ``right`` images at random is worth: the mean over the hypergeometric number of hits."""
     if right == 1:
         return 1 / images
@@ -113,6 +115,6 @@ def _chance(images: int, right: int, beta: float, over_all: bool) -> float:
         comb(right, hits)
         * comb(images - right, right - hits)
         / ways
-        * _value(hits, right, right, images, beta, over_all)
+        * _value(hits, right, right, images, beta, refused)
         for hits in range(max(0, 2 * right - images), right + 1)
     )
