@@ -11,7 +11,7 @@ import gc
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 import tomli_w
@@ -72,21 +72,19 @@ def run_training(
     """
     train, run = _checked(config)
     from finlmm_core.hugging_face import no_progress_bars
-    from finlmm_core.train.parallel import process_number, wait_for_all
+    from finlmm_core.train.parallel import gathered, process_number
     from finlmm_core.train.stages_evaluate import held_out
 
     first = process_number() == 0
-    events = events if events is not None and first else Silent()
     folder = run.path / "train"
-    with run.locked() if first else nullcontext(), no_progress_bars():
-        if not first:
-            wait_for_all()  # the first process puts the images in their place
-        planned = plan_stages(config, plugins, folder, writes=first)
+
+    def check(writes: bool) -> tuple[list[PlannedStage], dict[int, PlannedStage], StageData | None]:
+        planned = plan_stages(config, plugins, folder, writes=writes)
         wanted = chosen(planned, only_stage)
         stale = refuse_changed(planned, wanted, fresh=fresh)
         checked = {one.number: one for one in check_samples(wanted, plugins, train, drop_bad=drop_bad)}
-        questions = held_out(config, planned[0].start, folder, drop_bad=drop_bad, writes=first)
-        if first:
+        questions = held_out(config, planned[0].start, folder, drop_bad=drop_bad, writes=writes)
+        if writes:
             for one in checked.values():
                 for line in shown_prompts(one.data.samples, one.start, show, f"{one.stage.name}: "):
                     tell(line)
@@ -94,8 +92,26 @@ def run_training(
             folder.mkdir(parents=True, exist_ok=True)
             text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True, exclude={"out"}))
             write_atomic(folder / CONFIG_FILE, text.encode())
-            wait_for_all()
-        wait_for_all()  # nobody looks for what is being removed
+        return planned, checked, questions
+
+    with ExitStack() as held, no_progress_bars():
+        problem: FinlmmError | None = None
+        if first:
+            try:
+                held.enter_context(run.locked())
+                made = check(writes=True)
+            except FinlmmError as error:
+                problem = error
+        # The other processes wait here until images are in place and stale stages are gone, or stop with the first.
+        told = gathered([str(problem) if problem is not None else ""])[0]
+        if problem is not None:
+            raise problem
+        if told:
+            raise FinlmmError(told)
+        if not first:
+            made = check(writes=False)
+        planned, checked, questions = made
+        events = events if events is not None and first else Silent()
         work = _Training(config, train, plugins, run, planned, questions, resume, events, command)
         return work.go(checked)
 
