@@ -39,8 +39,9 @@ class Discriminator(nn.Module):
 
     def features(self, texts: Sequence[Sequence[Window]]) -> torch.Tensor:
         """Return mean and max over each text's tokens, ``(texts, 2 * width)``."""
-        counts = [len(windows) for windows in texts]
-        states, pooled = self.reader.states([window for windows in texts for window in windows])
+        counts = [len(of_text) for of_text in texts]
+        windows = [window for of_text in texts for window in of_text]
+        states, pooled = self.reader.states(windows)
         sums = (states * pooled.unsqueeze(-1)).sum(1)
         highest = states.masked_fill(~pooled.unsqueeze(-1), float("-inf")).amax(1)
         tokens = pooled.sum(1, keepdim=True)
