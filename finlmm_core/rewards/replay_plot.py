@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from finlmm_core.rewards.replay import Replayed
 from finlmm_core.store.atomic import write_atomic
 
 _BEFORE, _AFTER = "#8a8f98", "#2f6fb0"
-_MOST_POINTS = 4000
 
 
 def write_plot(outcomes: Sequence[Replayed], path: Path) -> None:
@@ -31,11 +31,12 @@ def write_plot(outcomes: Sequence[Replayed], path: Path) -> None:
     FigureCanvasSVG(figure)
     panels = figure.subplots(len(outcomes), 2, squeeze=False)
     for (scatter, bars), outcome in zip(panels, outcomes, strict=True):
-        step = max(1, len(outcome.before) // _MOST_POINTS)
+        points = Counter((round(old, 3), round(new, 3)) for old, new in zip(outcome.before, outcome.after, strict=True))
+        sizes = [9 + 400 * count / len(outcome.before) for count in points.values()]  # area: how many are alike
         low = min(*outcome.before, *outcome.after, 0.0)
         high = max(*outcome.before, *outcome.after, 1.0)
         scatter.plot([low, high], [low, high], color=_BEFORE, linewidth=1)
-        scatter.scatter(outcome.before[::step], outcome.after[::step], s=9, alpha=0.35, color=_AFTER, linewidths=0)
+        scatter.scatter(*zip(*points, strict=True), s=sizes, alpha=0.5, color=_AFTER, linewidths=0)
         correlation = "none" if outcome.rank_correlation is None else f"{outcome.rank_correlation:.3f}"
         scatter.set_title(
             f"{outcome.stage or 'stage'}: {outcome.completions} completions, rank correlation {correlation}, "
