@@ -15,6 +15,7 @@ from solution_samples import all_shapes
 from train_runs import config, grpo, make_dataset, message, train, warm_up
 
 from finlmm_core import ModelBackend
+from finlmm_core.config import load_config
 from finlmm_core.domain import ImageRef, Sample
 from finlmm_core.errors import ConfigError, FinlmmError
 from finlmm_core.plugins.manager import Plugins
@@ -22,11 +23,12 @@ from finlmm_core.plugins.refs import PluginRef
 from finlmm_core.steps.sampling.parquet import shards
 from finlmm_core.store.images import ImageStore
 from finlmm_core.testing import tiny_model
-from finlmm_core.train.checks import BadSamplesError, find_bad, sound_samples
+from finlmm_core.train.checks import REASONS, BadSamplesError, find_bad, sound_samples
 from finlmm_core.train.checks_length import PromptLengths
-from finlmm_core.train.config import StageConfig
+from finlmm_core.train.config import CurriculumConfig, StageConfig, TrainConfig
 from finlmm_core.train.data import check_stages, read_stage
 from finlmm_core.train.shown import shown_prompts
+from finlmm_core.train.stages_plan import check_options
 
 BACKENDS = {"qwen2-vl": "qwen-vl", "qwen2.5-vl": "qwen-vl", "qwen3-vl": "qwen-vl", "internvl": "internvl"}
 
@@ -315,3 +317,27 @@ def test_shown_prompts_have_marks_for_images_and_the_right_answer(models: Path) 
     text = "\n".join(shown_prompts([all_shapes("en", 0)["growth"]], backend(models, "causal-lm"), 1))
     assert "[image" not in text and text.rstrip().endswith("[right answer] B, 2.9%")
     assert list(shown_prompts([one], backend(models), 0)) == []
+
+
+# ---------------------------------------------------------------------------------------------------- shipped
+
+
+@pytest.mark.parametrize("name", ["tar", "tar-release", "demo"])
+def test_the_configurations_that_come_along_have_no_mistakes(name: str) -> None:
+    plugins = Plugins.load()
+    shipped = load_config([Path(__file__).parents[1] / f"configs/{name}.toml"], plugins=plugins).train
+    assert shipped is not None
+    for_cpu = [
+        one.model_copy(
+            update={kind: {k: v for k, v in getattr(one, kind).items() if k != "bf16"} for kind in ("sft", "grpo")}
+        )
+        for one in shipped.stages
+    ]
+    rewards = check_options(shipped.model_copy(update={"stages": tuple(for_cpu)}), plugins, seed=0)
+    assert any(one is not None and "accuracy" in one.names for one in rewards)
+
+
+def test_the_documentation_names_every_option_and_reason() -> None:
+    text = (Path(__file__).parents[1] / "docs/training.md").read_text(encoding="utf-8")
+    fields = [*TrainConfig.model_fields, *StageConfig.model_fields, *CurriculumConfig.model_fields, *REASONS]
+    assert [name for name in fields if f"`{name}`" not in text] == []
