@@ -66,7 +66,8 @@ def test_every_gold_answer_passes_and_every_wrong_option_fails(case: Sample) -> 
         (AMOUNT, "33.21亿美元"), (POINTS, "-1.8 percentage points"), (POINTS, "下降1.8个百分点"), (POINTS, "-180bps"),
         (YUAN, "-6.08亿元"), (YUAN, "(608)百万元"), (YUAN, "a decrease of RMB 608 million"), (RANK, "5th"), (RANK, "5"),
         (COUNT, "three"), (COUNT, "3 items"), (RATIO, "3.36x"), (RATIO, "336%"), (LABEL, "It was revenue"),
-        (PERIOD, "2027E"), (BOTH, "in 2017, by 12.1 points"), (FORMULA, "营业收入-营业成本"), (OPEN, "about 36.5%"),
+        (PERIOD, "2027E"), (LABEL, "I go with B"),
+        (BOTH, "in 2017, by 12.1 points"), (FORMULA, "营业收入-营业成本"), (OPEN, "about 36.5%"),
     ],
 )  # fmt: skip
 def test_an_honest_writing_of_the_right_answer_is_right(case: Sample, answer: str) -> None:
@@ -82,7 +83,8 @@ def test_an_honest_writing_of_the_right_answer_is_right(case: Sample, answer: st
         (PERCENT, "A. 29.8%\nB. 24.6%\nC. 11.7%\nD. -24.6%"), (PERCENT, "24.6% or 29.8%"), (PERCENT, "24.6 25.6 26.6"),
         (PERCENT, "B. 29.8%"), (PERCENT, "A. 24.6%"), (PERCENT, "24.6% (A)"), (PERCENT, "B. 13.3%"), (PERCENT, "not B"),
         (PERCENT, "anything but 24.6%"), (PERCENT, "24.6% is wrong"), (PERCENT, r"A \boxed{B}"), (PERCENT, "±24.6%"),
-        (PERCENT, r"\boxed{A} \boxed{B}"), (PERCENT, "29.8% = 24.6%"), (PERCENT, "20-30%"),
+        (PERCENT, r"\boxed{A} \boxed{B}"), (PERCENT, "29.8% = 24.6%"), (PERCENT, "A<!-- B -->"),
+        (PERCENT, "[A-J]|.*"), (LABEL, "anything but B"), (PERCENT, "20-30%"),
         (PERCENT, "all of the above"),
         (LABEL, "Revenue; Cost of revenue"), (LABEL, "not revenue"), (LABEL, "Revenue is wrong"), (BOTH, "2017"),
         # another unit, scale, sign
@@ -175,6 +177,17 @@ def test_a_decrease_asked_for_is_a_positive_number() -> None:
     fall = sample((), 0, "By how much did costs decrease?", text="5%", value=5, unit="percent", decimals=0)
     assert answered(fall, "a decrease of 5%") == 1.0
     assert answered(sample((), 0, text="5%", value=5, unit="percent", decimals=0), "a decrease of 5%") == 0.0
+
+
+def test_an_expression_is_compared_with_a_number_by_its_value() -> None:
+    assert grade_answer(r"\sqrt{2}", Gold.of(1.41), "mathverse").value == 1.0
+    assert grade_answer(r"\sqrt{2}", Gold.of(287.05263157894734), "finmmr").value == 0.0
+    assert grade_answer(r"\sqrt{x}", Gold.of(1.41), "mathverse").reason == "no_number"
+
+
+def test_a_gold_value_that_is_no_number_cannot_be_judged() -> None:
+    assert grade_answer("5", Gold.of(float("nan"))).value is None
+    assert gold_problem(sample((), 0, text="nan", value=float("inf"))) is not None
 
 
 def test_symbolic_answers_are_compared_off_the_main_thread_too() -> None:

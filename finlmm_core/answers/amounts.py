@@ -56,7 +56,7 @@ _PERCENT_OF = re.compile(r"百分之[ ]?(?P<minus>负)?(?P<number>\d{1,15}(?:\.\
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _DOWN = re.compile(
     r"\b(?:decreas(?:e|es|ed|ing)|declin(?:e|es|ed|ing)|fell|fall(?:s|ing|en)?|drop(?:s|ped)?|down|lower(?:ed)?|reduc(?:ed?|tion)"
-    r"|shr[aiu]nk|negative|minus|loss|contracted)\b|下降|减少|降低|下滑|下跌|跌|减|負|负|減少|低下",
+    r"|shr[aiu]nk|negative|minus|loss|contracted)\b|下降|亏损|赤字|减少|降低|下滑|下跌|跌|减|負|负|減少|低下",
     re.IGNORECASE,
 )
 _UP = re.compile(

@@ -30,8 +30,9 @@ _CALLED = re.compile(
 )
 # 'A' and 'I' before a small letter are words.
 _ALONE = re.compile(r"(?<![A-Za-z0-9.&])(?P<letter>[A-J])(?![A-Za-z0-9&]|(?<=[AI])[ ][a-z])")
+_WORD_ALONE = re.compile(r"(?<![^\s(])(?P<letter>[A-J])(?=[\s).,;]|\Z)(?!(?<=[AI])[ ][a-z])")
 _NEGATION = re.compile(
-    r"\b(?:not|never|neither|nor|isn['’]t|wasn['’]t|incorrect|wrong|except|rather than|instead of)\b|不是|并非|不对|错误|而非",
+    r"\b(?:not|never|neither|nor|isn['’]t|wasn['’]t|incorrect|wrong|except|but|rather than|instead of)\b|不是|并非|不对|错误|而非",
     re.IGNORECASE,
 )
 _WORDS_MORE = 12  # words beside an option's text that still make an answer and not an essay
@@ -86,7 +87,12 @@ def named_options(text: str, gold: Gold, profile: Profile) -> Named:
         if _NEGATION.search(clean):
             return Named((), "unclear")
         return Named((*called, *sorted(others)), "letter")
-    return _by_content(clean, gold, profile) if by_text else Named((), "no_option")
+    named = _by_content(clean, gold, profile) if by_text else Named((), "no_option")
+    if named.how == "no_option" and len(clean.split()) <= _WORDS_MORE and not _NEGATION.search(clean):
+        alone = _places([found["letter"] for found in _WORD_ALONE.finditer(clean)], count)
+        every = _places([found["letter"] for found in _ALONE.finditer(clean)], count)
+        return Named(alone, "letter") if alone and alone == every else named  # 'I go with B'
+    return named
 
 
 def _places(letters: list[str], count: int) -> tuple[int, ...]:

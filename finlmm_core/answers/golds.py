@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -124,6 +125,8 @@ class Gold:
             answer = str(answer[0]) if answer else ""
         if isinstance(answer, bool):
             return cls("Yes" if answer else "No", "yes_no", question=question)
+        if isinstance(answer, float) and not math.isfinite(answer):
+            return cls(str(answer), "unknown", question=question)
         if isinstance(answer, int | float):
             return cls._number(_decimal(answer), scale, unit, decimals, question, tolerance)
         return cls._text(str(answer).strip(), scale, unit, decimals, question, tolerance)
@@ -272,8 +275,8 @@ def _gold(
         return Gold.of(text, unit=unit, decimals=decimals, question=question)
     return Gold(
         text=text,
-        kind="letters" if options else "number",
-        value=None if value is None else _decimal(value),
+        kind="unknown" if value is not None and not math.isfinite(value) else "letters" if options else "number",
+        value=None if value is None or not math.isfinite(value) else _decimal(value),
         unit=unit,
         scale=scale,
         decimals=decimals,

@@ -15,11 +15,12 @@ from finlmm_core.answers.parsing import (
     LONGEST,
     Parsed,
     is_refusal,
+    is_symbolic,
     parse_answer,
     read_yes_no,
 )
 from finlmm_core.answers.profiles import Profile, get_profile
-from finlmm_core.answers.symbolic import symbolic_equal, too_much
+from finlmm_core.answers.symbolic import symbolic_equal, symbolic_value, too_much
 from finlmm_core.answers.texts import anls, normal_text, without_markup
 
 if TYPE_CHECKING:
@@ -152,11 +153,16 @@ def _grade_choice(given: str, gold: Gold, rules: Profile) -> Grade:
 
 def _grade_number(given: str, gold: Gold, rules: Profile) -> Grade:
     parsed = parse_answer(given, expect="number")
+    if parsed.amount is None or is_symbolic(parsed.text):
+        value = symbolic_value(parsed.text) if is_symbolic(parsed.text) else None
+        if value is not None:
+            amount = Amount(value, parsed.text, 0, len(parsed.text), 9)
+            parsed = parsed._replace(kind="symbolic", amount=amount)
+            right, reason = compare_numbers(amount, gold, rules)
+            return Grade(1.0 if right else 0.0, reason, parsed, gold)
     if parsed.amount is None:
         if parsed.kind == "refusal":
             return Grade(0.0, "refusal", parsed, gold)
-        if _algebraic(parsed.text):
-            return _symbolic(parsed, f"{gold.value:f}", gold)
         return Grade(0.0, "no_number", parsed, gold)
     if (rules.single and parsed.kind == "numbers") or "±" in parsed.text or "\\pm" in parsed.text:
         return Grade(0.0, "two_answers", parsed, gold)
@@ -166,10 +172,6 @@ def _grade_number(given: str, gold: Gold, rules: Profile) -> Grade:
     if not right and is_refusal(parsed.text):
         return Grade(0.0, "refusal", parsed._replace(kind="refusal"), gold)
     return Grade(1.0 if right else 0.0, reason, parsed, gold)
-
-
-def _algebraic(text: str) -> bool:
-    return parse_answer(text).kind == "symbolic" and not too_much(text)
 
 
 def _grade_range(given: str, gold: Gold, rules: Profile) -> Grade:

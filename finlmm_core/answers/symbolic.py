@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
+from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from finlmm_core.errors import MissingExtraError
 
@@ -57,13 +59,34 @@ def symbolic_equal(given: str, gold: str) -> bool | None:
     """
     if too_much(given) or too_much(gold):
         return None
+    first, second = _parse(gold), _parse(given)
+    if not first or not second:
+        return None
+    from math_verify import verify
+
+    return bool(verify(first, second, timeout_seconds=None))
+
+
+@lru_cache(maxsize=2048)
+def symbolic_value(text: str) -> Decimal | None:
+    """Return the real number that an expression without variables is, to 15 digits; None where it is none.
+
+    Raises:
+        MissingExtraError: math-verify is not installed.
+    """
+    if too_much(text):
+        return None
+    for read in _parse(text)[:1]:
+        if getattr(read, "is_number", False) and read.is_real and read.is_finite:
+            return Decimal(str(read.evalf(15)))
+    return None
+
+
+def _parse(text: str) -> list[Any]:
+    """Return what math-verify reads of an expression: sympy's form first, [] where it reads nothing."""
     try:
-        from math_verify import parse, verify
+        from math_verify import parse
     except ImportError:
         raise MissingExtraError("grading LaTeX and symbolic answers", "math_verify", "train") from None
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns at every call that its timers are off
-    first = parse(f"${gold}$", parsing_timeout=None)
-    second = parse(f"${given}$", parsing_timeout=None)
-    if not first or not second:
-        return None
-    return bool(verify(first, second, timeout_seconds=None))
+    return list(parse(f"${text}$", parsing_timeout=None))
