@@ -17,11 +17,12 @@ from pathlib import Path
 import tomli_w
 
 import finlmm_core
-from finlmm_core.config import RunConfig
+from finlmm_core.config import RunConfig, load_config
 from finlmm_core.errors import FinlmmError, MissingExtraError
 from finlmm_core.plugins.manager import Plugins
 from finlmm_core.store.atomic import write_atomic
 from finlmm_core.store.manifest import StepRecord, git_revision
+from finlmm_core.store.run import CONFIG_FILE as RUN_CONFIG_FILE
 from finlmm_core.store.run import RunFolder
 from finlmm_core.train.checks import dropped_by_reason, write_rejected
 from finlmm_core.train.config import TrainConfig
@@ -216,6 +217,8 @@ class _Training:
         """Train a stage; return its steps, those that an earlier run had done, and the seconds of this run."""
         _forget_accelerator()
         stage, seed, samples = one.stage, self.config.seed, one.data.samples
+        # A backend keeps the model that it has loaded; this one goes with the stage, and its memory with it.
+        backend = one.start.at(one.start.options.path)
         if stage.method == "sft":
             from finlmm_core.train.sft import train_sft
             from finlmm_core.train.sft_options import length_of, sft_arguments
@@ -223,7 +226,7 @@ class _Training:
             length = length_of(sft_arguments(stage.sft, f"{one.path}.sft", seed=seed), len(samples))
             order = schedule(samples, stage, length.steps, length.samples_per_step, seed)
             warmed = train_sft(
-                stage, one.start, order, one.data.images, one.folder,
+                stage, backend, order, one.data.images, one.folder,
                 seed=seed, resume=self.resume, events=self.events, path=f"{one.path}.sft", command=self.command,
             )  # fmt: skip
             result = (warmed.steps, warmed.resumed_from, warmed.seconds)
@@ -238,12 +241,13 @@ class _Training:
             steps = arguments.max_steps if arguments.max_steps > 0 else rounds.steps_for(epochs)
             order = schedule(samples, stage, steps, rounds.prompts, seed, rounds.steps)
             learned = train_grpo(
-                stage, one.start, order, one.data.images, one.rewards, one.folder,
+                stage, backend, order, one.data.images, one.rewards, one.folder,
                 plugins=self.plugins, grader=self.train.grader, seed=seed, resume=self.resume, events=self.events,
                 path=f"{one.path}.grpo", command=self.command,
             )  # fmt: skip
             result = (learned.steps, learned.resumed_from, learned.seconds)
-        gc.collect()  # trainers hold models in cycles
+        del backend
+        _free_memory()
         return result
 
     def _evaluate(self, one: PlannedStage, folder: Path, stage: str, *, new: bool) -> dict[str, float]:
@@ -261,7 +265,7 @@ class _Training:
             profile=self.train.grader, sampling=sampling_of(self.train), seed=self.config.seed,
         )  # fmt: skip
         del backend
-        gc.collect()
+        _free_memory()
         self.events.evaluated(stage, metrics)
         return metrics
 
@@ -270,9 +274,11 @@ class _Training:
         from finlmm_core.steps.report.step import run_report_step
         from finlmm_core.steps.sources import Sources, read_sources
 
-        known = self.run.record("parse") is not None
-        sources = read_sources(self.run.path) if known else Sources(self.run.path, (), ())
-        run_report_step(self.run, sources, self.config)
+        config, sources = self.config, Sources(self.run.path, (), ())
+        if self.run.record("parse") is not None:  # the page is of the run that made the dataset, and says its options
+            sources = read_sources(self.run.path)
+            config = load_config([self.run.path / RUN_CONFIG_FILE]).model_copy(update={"train": self.train})
+        run_report_step(self.run, sources, config)
 
 
 def _checked(config: RunConfig) -> tuple[TrainConfig, RunFolder]:
@@ -288,6 +294,15 @@ def _checked(config: RunConfig) -> tuple[TrainConfig, RunFolder]:
         if importlib.util.find_spec(library) is None:
             raise MissingExtraError("Training", library, "train")
     return config.train, RunFolder(config.out)
+
+
+def _free_memory() -> None:
+    """Give back what a trainer or a model held: trainers hold models in cycles."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _forget_accelerator() -> None:
