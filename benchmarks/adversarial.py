@@ -16,7 +16,8 @@ never learned from, for each kind of mistake apart (a tie counts half, .5 is cha
     python benchmarks/adversarial.py --run RUN --encoder tiny
     python benchmarks/adversarial.py --run RUN --encoder minilm --freeze
 
-Prints one JSON object a line; seconds are CPU time of one thread.
+Prints one JSON object a line; seconds are CPU time of one thread. ``mask.swapped_alike`` is the share of worked
+solutions that read the same, their answer hidden, whichever option their last sentence and their answer name.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from finlmm_core import RewardContext, Score
 from finlmm_core.answers import read_tags
 from finlmm_core.domain import Sample
 from finlmm_core.quantities import ProgramError, evaluate_program, find_numbers, format_number, round_half_up
+from finlmm_core.rewards.masking import mask_answer
 from finlmm_core.steps.sampling.parquet import read_samples
 from finlmm_core.train.solutions import solution
 
@@ -213,6 +215,27 @@ def rollouts(samples: list[Sample], seed: int) -> list[tuple[RewardContext, str]
     return found
 
 
+def swapped_alike(samples: list[Sample]) -> tuple[int, int]:
+    """Return how many worked solutions read the same whichever option their last sentence names, and of how many."""
+    alike = count = 0
+    for sample in samples:
+        thinking = read_tags(solution(sample) or "").think
+        if thinking is None or len(sample.options) < 2:
+            continue
+        at = max(thinking.rfind(". "), thinking.rfind("。", 0, -1)) + 1
+        body, ending = thinking[:at], thinking[at:]
+        named = sample.answer.text.rstrip(".。")
+        right = LETTERS[sample.answer.option]
+        masked = set()
+        for place, option in enumerate(sample.options):
+            said = ending.replace(named, option.rstrip(".。"))
+            said = re.sub(rf"(option |选项|选|is |答案为|答案是|\()({right})\b", rf"\g<1>{LETTERS[place]}", said)
+            masked.add(mask_answer(body + said, sample, given=LETTERS[place]))
+        count += 1
+        alike += len(masked) == 1
+    return alike, count
+
+
 def report(name: str, value: float | None, unit: str, n: int) -> None:
     """Print one measurement."""
     shown = None if value is None else round(value, 4)
@@ -238,6 +261,8 @@ def main() -> None:
     torch.set_num_threads(1)
     samples = list(read_samples(arguments.run / "samples", arguments.kind, "train"))
     random.Random(arguments.seed).shuffle(samples)
+    alike, count = swapped_alike(samples)
+    report("mask.swapped_alike", alike / max(count, 1), "share", count)
     made = rollouts(samples[: arguments.samples], arguments.seed)
     options = AdversarialOptions(
         encoder=arguments.encoder,
