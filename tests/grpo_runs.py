@@ -276,9 +276,19 @@ def main() -> None:
     parser.add_argument("--prompts-a-step", type=int, default=2)
     parser.add_argument("--rewards", nargs="*", default=[])
     parser.add_argument("--grpo", type=json.loads, default={})
+    parser.add_argument("--die-at", type=int, default=0)
     given = parser.parse_args()
     model = backend(given.kind, given.model)
-    train(given.out, model, given.steps, given.grpo, rewards=given.rewards, prompts_a_step=given.prompts_a_step)
+    events = DiesAt(given.die_at) if given.die_at else None
+    train(
+        given.out,
+        model,
+        given.steps,
+        given.grpo,
+        rewards=given.rewards,
+        prompts_a_step=given.prompts_a_step,
+        events=events,
+    )
 
 
 if __name__ == "__main__":

@@ -209,13 +209,19 @@ def test_mistakes_in_options_come_all_at_once_with_path_near_miss_and_reason() -
         ({"eval_strategy": "steps"}, "set 'train.evaluate'"),
         ({"sync_ref_model": True}, "is not part of a checkpoint"),
         ({"save_total_limit": 0}, "save_total_limit: expected at least 1"),
+        ({"report_to": ["clearml"]}, "report_to: 'clearml' is not installed. Install it with: pip install clearml"),
+        ({"report_to": "tensorbord"}, "report_to: nothing is named 'tensorbord'. Did you mean 'tensorboard'?"),
+        ({"use_vllm": True}, "use_vllm: vllm is not installed"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], told: str) -> None:
     assert told in problems_of(options)[0]
 
 
-def test_options_of_trl_pass_through_by_their_own_names() -> None:
+def test_options_of_trl_pass_through_by_their_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import integrations
+
+    monkeypatch.setattr(integrations, "get_available_reporting_integrations", lambda: ["tensorboard"])
     arguments = grpo_arguments(
         {"loss_type": "dr_grpo", "beta": 0.04, "vllm_server_host": "10.0.0.1", "report_to": ["tensorboard"]}
     )
@@ -358,28 +364,65 @@ def test_an_engine_that_could_not_save_the_model_is_refused() -> None:
         check_engine(second)  # type: ignore[arg-type]
 
 
-def test_two_processes_hold_the_same_rewards_and_one_of_them_writes(tiny: Path, tmp_path: Path) -> None:
-    """Groups lie across the processes; the digest of the rewards' states is compared at every checkpoint."""
-    out = tmp_path / "out"
+def in_two_processes(out: Path, tiny: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Train in two processes that share each group of four completions."""
     options = json.dumps({"per_device_train_batch_size": 2, "num_generations": 4, "save_steps": 2})
     accelerate = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(ACCELERATE / "cpu2.yaml")]
     script = [str(Path(__file__).parent / "grpo_runs.py"), str(out), "--model", str(tiny), "--kind", KIND]
-    ran = subprocess.run(
-        [*accelerate, *script, "--steps", "3", "--prompts-a-step", "1", "--grpo", options],
+    return subprocess.run(
+        [*accelerate, *script, "--prompts-a-step", "1", "--grpo", options, *more],
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
     )
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """The folder of a stage that two processes trained for four steps."""
+    out = tmp_path_factory.mktemp("two") / "straight"
+    ran = in_two_processes(out, tiny, "--steps", "4")
     assert ran.returncode == 0, ran.stderr[-3000:]
+    return out
+
+
+@pytest.mark.slow
+def test_two_processes_hold_the_same_rewards_and_one_of_them_writes(two: Path) -> None:
+    """Groups lie across the processes; the digest of the rewards' states is compared at every checkpoint."""
+    out = two
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3]
-    assert [line["taste/seen"] for line in lines if "loss" in line] == [4, 8, 12]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4]
+    assert [line["taste/seen"] for line in lines if "loss" in line] == [4, 8, 12, 16]
     table = read_rollouts(out / "rollouts").to_pylist()
-    assert len(table) == 12
-    assert len({row["group_id"] for row in table}) == 3
+    assert len(table) == 16
+    assert len({row["group_id"] for row in table}) == 4
     last = checkpoints_in(out / "checkpoints")[0]
     assert latest_whole(out / "checkpoints") == last
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= {path.name for path in last.iterdir()}
     assert (out / "model" / "config.json").is_file()
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_as_if_one_of_them_had_never_been_killed(two: Path, tiny: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    straight, broken = two, tmp_path / "broken"
+    died = in_two_processes(broken, tiny, "--steps", "4", "--die-at", "3")
+    assert died.returncode != 0
+    assert checkpoints_in(broken / "checkpoints")[0].name == "checkpoint-2"
+    resumed = in_two_processes(broken, tiny, "--steps", "4")
+    assert resumed.returncode == 0, resumed.stderr[-3000:]
+    ours, theirs = (load_file(folder / "model" / "model.safetensors") for folder in (broken, straight))
+    assert max(float((ours[name] - theirs[name]).abs().max()) for name in theirs) <= 1e-6
+    mine, other = (load_states(folder / "checkpoints" / "checkpoint-4")["taste"] for folder in (broken, straight))
+    assert float((mine["weights"] - other["weights"]).abs().max()) <= 1e-6
+
+
+@pytest.mark.slow
+def test_a_reward_that_raises_in_two_processes_ends_both(tiny: Path, tmp_path: Path) -> None:
+    ran = in_two_processes(tmp_path / "out", tiny, "--steps", "3", "--rewards", "letters", "fails-at")
+    assert ran.returncode != 0
+    assert ran.stderr.count("TrainingStopped: the stage 'stage2' stopped after step 0") == 2
+    assert "'fails-at' raised ValueError: the judge hung up" in ran.stderr

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from finlmm_core.errors import FinlmmError
+
+#: What gloo and NCCL say in the processes that are left when one is gone.
+_LOST = re.compile(r"[Cc]onnection (?:closed|reset) by peer|remote process exited|NCCL.*(?:abort|timeout)", re.DOTALL)
 
 
 class TrainingStopped(FinlmmError):
@@ -43,6 +48,8 @@ def what_happened(error: BaseException) -> str | None:
         )
     if isinstance(error, RuntimeError) and "probability tensor contains" in str(error):
         return "the model's probabilities are no numbers any more. Lower 'learning_rate', or set 'max_grad_norm'."
+    if isinstance(error, RuntimeError) and _LOST.search(str(error)):
+        return "the connection to another process was lost; its own message tells why."
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {_first_line(error)}"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import math
 from collections.abc import Mapping
 from dataclasses import fields
@@ -188,5 +189,26 @@ def check_sense(values: Mapping[str, Any], path: str) -> None:
         problems.append(f"{path}.save_total_limit: expected at least 1 (given: {values['save_total_limit']!r})")
     if values.get("use_cpu") and values.get("bf16"):
         problems.append(f"{path}.bf16: is for GPUs; with 'use_cpu' leave it out")
+    problems += [f"{path}.report_to: {problem}" for problem in _unreported(values.get("report_to"))]
+    if values.get("use_vllm") and importlib.util.find_spec("vllm") is None:
+        problems.append(f"{path}.use_vllm: vllm is not installed. Install it with: pip install 'trl[vllm]'")
     if problems:
         raise ConfigError(problems)
+
+
+def _unreported(report_to: str | list[str] | None) -> list[str]:
+    """Return what is wrong with where metrics are reported to; else it is told when the weights are loaded already."""
+    from transformers.integrations import get_available_reporting_integrations
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    problems = []
+    for name in [report_to] if isinstance(report_to, str) else report_to or []:
+        if name in ("none", "all") or name in get_available_reporting_integrations():
+            continue
+        if name in INTEGRATION_TO_CALLBACK:
+            problems.append(f"'{name}' is not installed. Install it with: pip install {name.replace('_', '-')}")
+        else:
+            near = difflib.get_close_matches(name, INTEGRATION_TO_CALLBACK, n=1, cutoff=0.5)
+            meant = f" Did you mean '{near[0]}'?" if near else ""
+            problems.append(f"nothing is named '{name}'.{meant} Known: {', '.join(sorted(INTEGRATION_TO_CALLBACK))}")
+    return problems
