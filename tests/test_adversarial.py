@@ -181,21 +181,21 @@ def equal_states(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["whole", "head"])
 def test_thirty_steps_equal_seventeen_and_thirteen_more_to_the_bit(tmp_path: Path, frozen: bool) -> None:
-    options = {"freeze_encoder": frozen, "corruptions": 0.5, "buffer_size": 60, "replay": "newest", "held_out_size": 20}
+    options = {"freeze_encoder": frozen, "corruptions": 0.5, "buffer_size": 40, "replay": "newest", "held_out_size": 12}
     straight = reward(**options)
     said = []
     for step in range(30):
         if step == 17:
             stored = through_files(straight.state_dict(), tmp_path)
-        straight.observe(*rollouts(step, prompts=3))
-        said.append(values(straight, rollouts(step, prompts=3)[0]))
+        straight.observe(*rollouts(step, prompts=2))
+        said.append(values(straight, rollouts(step, prompts=2)[0]))
     resumed = reward(**options)
     resumed.load_state_dict(stored)
     for step in range(17, 30):
-        resumed.observe(*rollouts(step, prompts=3))
-        assert values(resumed, rollouts(step, prompts=3)[0]) == said[step]
+        resumed.observe(*rollouts(step, prompts=2))
+        assert values(resumed, rollouts(step, prompts=2)[0]) == said[step]
     assert equal_states(straight.state_dict(), resumed.state_dict())
-    assert values(resumed, rollouts(17, prompts=3)[0]) != said[17], (
+    assert values(resumed, rollouts(17, prompts=2)[0]) != said[17], (
         "training between the two must have changed something"
     )
 
@@ -312,17 +312,18 @@ def test_draws_are_balanced_and_can_favour_the_newest() -> None:
     assert drawn(7) == drawn(7)
 
 
-@pytest.mark.parametrize("balance", ["sampling", "weighting", "none"])
-def test_probabilities_follow_the_share_of_right_answers_whatever_the_balance(balance: str) -> None:
-    made = reward(balance=balance, every=2, epochs=2.0, batch_size=32, held_out=0.0)
-    for step in range(8):
+@pytest.mark.parametrize(("balance", "corruptions"), [("sampling", 1.0), ("weighting", 0.0), ("none", 0.0)])
+def test_probabilities_follow_the_share_of_right_answers(balance: str, corruptions: float) -> None:
+    made = reward(balance=balance, corruptions=corruptions, every=3, epochs=2.0, batch_size=32, held_out=0.0)
+    for step in range(6):
         contexts, scores = rollouts(step)
         rare = [place for place, score in enumerate(scores["accuracy"]) if not score.value or place % 4 == 0]
         made.observe([contexts[place] for place in rare], {"accuracy": [scores["accuracy"][place] for place in rare]})
-    share = float(np.mean([example.label for example in made.learner.training.examples]))
-    readings = [Reading(example.question, example.thinking) for example in made.learner.training.examples]
+    own = [example for example in made.learner.training.examples if not example.kind]
+    share = float(np.mean([example.label for example in own]))
+    readings = [Reading(example.question, example.thinking) for example in own]
     assert share < 0.35
-    assert float(np.mean(made.learner.probabilities(readings))) == pytest.approx(share, abs=0.12)
+    assert float(np.mean(made.learner.probabilities(readings))) == pytest.approx(share, abs=0.02)
 
 
 # --------------------------------------------------------------------------------------------------- measures
@@ -360,7 +361,7 @@ class TestContract(RewardContract):
 
     @pytest.fixture
     def reward(self) -> Reward:
-        return reward(every=2, window=256, question_tokens=64, least_examples=2)
+        return reward(every=5, window=256, question_tokens=64, least_examples=2)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from finlmm_rewards.adversarial.reading import Reading
 
 _PRETRAINED_LR, _TINY_LR = 5e-6, 1e-3
 _CLIPPED = 1.0  # largest norm of a gradient
+_FITTED = 256  # newest rollouts that the mean probability is fitted on
 
 
 class Learner:
@@ -73,7 +74,7 @@ class Learner:
         self._features: dict[str, list[torch.Tensor]] = {"training": [], "held_out": []}
         self.rounds = 0
         self.observed = 0
-        self.shift = 0.0  # added to logits: from the balance that was trained at to the share of right answers seen
+        self.shift = 0.0  # added to logits, so that the probabilities' mean is the share of right answers
         self.auc: float | None = None
 
     # ---------------------------------------------------------------------------------------------------- use
@@ -142,10 +143,8 @@ class Learner:
             for start in range(0, len(order), options.batch_size)
         ]
         self.rounds += 1
-        seen = [example.label for example in examples if not example.kind]
-        at = 0.5 if options.balance != "none" else (right + 1) / (len(examples) + 2)
-        self.shift = _logit((sum(seen) + 1) / (len(seen) + 2)) - _logit(at)
         self._agree()
+        self.shift = self._fitted_shift()
         return {"loss": math.fsum(losses) / len(losses), "rounds": float(self.rounds), "batches": float(len(losses))}
 
     def _step(self, places: Sequence[int], weights: tuple[float, float]) -> float:
@@ -183,6 +182,30 @@ class Learner:
         torch.nn.utils.clip_grad_norm_([weight for _, weight in self.module.trained()], _CLIPPED)
         self._optimizer.step()
         return total
+
+    def _fitted_shift(self) -> float:
+        """Return what has to be added to logits for the newest rollouts' mean probability to be their share of right.
+
+        Balance and corrupted copies move what was trained at away from the policy's own rollouts; this takes it back.
+        """
+        places = [place for place, example in enumerate(self.training.examples) if not example.kind][-_FITTED:]
+        if not places:
+            return 0.0
+        examples = [self.training.examples[place] for place in places]
+        if self.options.freeze_encoder:
+            features = torch.stack([self._features["training"][place] for place in places])
+        else:
+            features = read_all(self.module, _readings(examples))
+        with torch.no_grad():
+            logits = self.module.logits(features.to(self.device)).double().cpu()
+        share = (sum(example.label for example in examples) + 1) / (len(examples) + 2)
+        low, high = -30.0, 30.0
+        for _ in range(60):  # the mean rises with the shift
+            middle = (low + high) / 2
+            low, high = (low, middle) if float(torch.sigmoid(logits + middle).mean()) > share else (middle, high)
+        fitted = torch.tensor([low], dtype=torch.float64)
+        self._broadcast([fitted])
+        return float(fitted)
 
     def _agree(self) -> None:
         """Make weights and optimizer of all processes those of the first, to the bit."""
@@ -282,7 +305,3 @@ class Learner:
 
 def _readings(examples: Sequence[Example]) -> list[Reading]:
     return [Reading(example.question, example.thinking) for example in examples]
-
-
-def _logit(share: float) -> float:
-    return math.log(share / (1 - share))
