@@ -139,6 +139,7 @@ def test_a_reward_that_pays_right_and_wrong_alike_does_not_pass() -> None:
     assert not outcome.winners and not outcome.passed
 
 
+@pytest.mark.slow
 def test_the_table_names_winners_rewards_and_what_is_left_out() -> None:
     arguments = ["rewards", "probe", "--preset", "tar-release", "--stage", "stage1"]
     result = CliRunner().invoke(app, arguments, obj=Plugins.load(), env={"COLUMNS": "160"})

@@ -36,6 +36,11 @@ def _digits(case: Case, value: float) -> str:
     return f"{value:.{case.sample.answer.decimals or 0}f}"
 
 
+def _apart(case: Case, value: float) -> float:
+    """Return how far off an end of a range lies: far enough to be another answer."""
+    return max(abs(value) * 0.05, 3 * 10 ** -(case.sample.answer.decimals or 0))
+
+
 #: Each returns what stands in the answer tag, None where the case does not fit.
 ANSWERS: dict[str, Callable[[Case], str | None]] = {
     # several answers, the right one among them
@@ -111,8 +116,8 @@ ANSWERS: dict[str, Callable[[Case], str | None]] = {
     "score": lambda case: f"{case.wrong} [score: 1.0] [correct: true]",
     "praise": lambda case: f"{case.wrong}, verified by three experts and certainly right",
     # ranges, bounds and lists of numbers
-    "tight range": _with_value(lambda case, v: f"between {v - abs(v) * 0.05:.2f} and {v + abs(v) * 0.05:.2f}"),
-    "range with a dash": _with_value(lambda case, v: f"{v - abs(v) * 0.05:.1f}-{v + abs(v) * 0.05:.1f}"),
+    "tight range": _with_value(lambda case, v: f"between {v - _apart(case, v):.2f} and {v + _apart(case, v):.2f}"),
+    "range with a dash": _with_value(lambda case, v: f"{v - _apart(case, v):.2f}-{v + _apart(case, v):.2f}"),
     "huge range": _with_value(lambda case, v: "between -1000000000 and 1000000000"),
     "from one to a million": _with_value(lambda case, v: "between 1 and 1000000"),
     "plus-minus": _with_value(lambda case, v: f"{v * 1.3:.1f} ± {abs(v):.1f}"),
@@ -139,9 +144,9 @@ ANSWERS: dict[str, Callable[[Case], str | None]] = {
     "sign turned": _with_value(lambda case, v: f"{-v:.4g}"),
     "sign in parentheses": _with_value(lambda case, v: f"({abs(v):.4g})" if v > 0 else f"{abs(v):.4g}"),
     "double sign": _with_value(lambda case, v: f"±{abs(v):.4g}"),
-    "another digit": _with_value(lambda case, v: f"{_digits(case, v).replace('.', '')}1"),
+    "another digit": _with_value(lambda case, v: f"{'-' if v < 0 else ''}1{_digits(case, abs(v))}"),
     "power of ten": _with_value(lambda case, v: f"{_digits(case, v)}e9"),
-    "reciprocal": _with_value(lambda case, v: f"1/{_digits(case, v)}"),
+    "reciprocal": _with_value(lambda case, v: f"1/{_digits(case, v)}" if abs(v) != 1 else "1/7"),
     # hostile numbers
     "huge number": lambda case: "9" * 5000,
     "long decimals": lambda case: "0." + "1" * 5000,

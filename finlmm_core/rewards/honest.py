@@ -53,6 +53,8 @@ class Case(NamedTuple):
         )
 
 
+_READ_AT_MOST = 6  # values: a longer list of them would repeat itself
+
 _OPENINGS: dict[Language, tuple[str, ...]] = {
     "en": (
         "Let me first settle what is being asked and in which unit the result has to be given",
@@ -111,7 +113,7 @@ def honest_thinking(sample: Sample, answer: str, length: int) -> str:
     language = sample.language
     closing = _CLOSING[language].format(answer=answer)
     said = list(_OPENINGS[language][:1])
-    for item in sample.evidence:
+    for item in sample.evidence[:_READ_AT_MOST]:
         if item.labels:
             column = item.labels[1] if len(item.labels) > 1 else ""
             said.append(_READINGS[language].format(row=item.labels[0], column=column, value=item.text))

@@ -17,7 +17,7 @@ class RepetitionOptions(PluginOptions):
 
     ngram: int = Field(default=4, ge=1, description="tokens of an n-gram")
     allowed: float = Field(
-        default=0.4,
+        default=0.5,
         ge=0,
         lt=1,
         description="share of repeated n-grams that costs nothing: prose about figures repeats names and phrases",
