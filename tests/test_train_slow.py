@@ -32,12 +32,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_real_text_model_goes_through_both_stages_with_adapters(dataset: Path, tmp_path: Path) -> None:
     folder = smollm_folder()
-    first, second = warm_up(samples="text", limit=2), grpo("stage1", samples="text", limit=2)
-    first["sft"] = {
-        "max_steps": 4, "per_device_train_batch_size": 2, "learning_rate": 2e-3, "save_steps": 4,
-        "lr_scheduler_type": "constant",
-    }  # fmt: skip
-    second["grpo"].update(max_steps=1, per_device_train_batch_size=2)
+    first, second = warm_up(samples="text", limit=1), grpo("stage1", samples="text", limit=1)
+    first["sft"].update(per_device_train_batch_size=1, learning_rate=2e-3, save_strategy="no")
+    second["grpo"].update(max_steps=1, per_device_train_batch_size=2, save_strategy="no")
     file = config(tmp_path / "c.toml", tmp_path / "run", dataset, folder, [first, second], "causal-lm")
     lora = ("--set", "train.model.options.lora={rank = 4}")
     result = train(file, *lora, "--json")
