@@ -84,6 +84,7 @@ def test_an_honest_writing_of_the_right_answer_is_right(case: Sample, answer: st
         (PERCENT, "B. 29.8%"), (PERCENT, "A. 24.6%"), (PERCENT, "24.6% (A)"), (PERCENT, "B. 13.3%"), (PERCENT, "not B"),
         (PERCENT, "anything but 24.6%"), (PERCENT, "24.6% is wrong"), (PERCENT, r"A \boxed{B}"), (PERCENT, "±24.6%"),
         (PERCENT, r"\boxed{A} \boxed{B}"), (PERCENT, "29.8% = 24.6%"), (PERCENT, "A<!-- B -->"),
+        (PERCENT, "Options: A) x, B) 24.6%, C) y"),
         (PERCENT, "[A-J]|.*"), (LABEL, "anything but B"), (PERCENT, "20-30%"),
         (PERCENT, "all of the above"),
         (LABEL, "Revenue; Cost of revenue"), (LABEL, "not revenue"), (LABEL, "Revenue is wrong"), (BOTH, "2017"),
