@@ -118,7 +118,7 @@ def test_a_stage_with_rounds_of_several_steps_resumes_at_the_end_of_one(tmp_path
     straight = tmp_path / "straight"
     more: dict[str, Any] = {"grpo": grpo, "images": (0, 2), "prompts_a_step": 1}
     grpo_runs.train(straight, grpo_runs.backend("qwen2.5-vl", model), 6, **more)
-    args = (folder, "qwen2.5-vl", model, {}, 6, 3)
+    args = (folder, "qwen2.5-vl", model, {}, 6, 4)  # after a step in the middle of a round
     assert grpo_runs.in_own_process(grpo_runs.train_and_die, *args, **more) == -9
     result, _ = grpo_runs.train(folder, grpo_runs.backend("qwen2.5-vl", model), 6, **more)
     assert result.resumed_from == 2
