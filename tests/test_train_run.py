@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,6 @@ from train_runs import (
     make_dataset,
     message,
     train,
-    train_in_its_own_process,
     warm_up,
 )
 
@@ -43,8 +44,8 @@ def golden(tmp_path_factory: pytest.TempPathFactory, dataset: Path, model: Path)
     folder = tmp_path_factory.mktemp("golden")
     stages = [warm_up(samples="text"), grpo(curriculum={"distractors": [[0, 1], [1, 2]]})]
     file = config(folder / "train.toml", folder / "run", dataset, model, stages, evaluate=3)
-    done = train_in_its_own_process(file, "--json", "--show", "1")
-    assert done.returncode == 0, done.stderr
+    done = train(file, "--json", "--show", "1")
+    assert done.exit_code == 0, done.output
     return file, folder / "run", done.stdout + "\n===\n" + done.stderr
 
 
@@ -192,12 +193,11 @@ def test_training_needs_a_train_table_and_a_folder(dataset: Path, model: Path, t
     assert "No folder for the run" in message(train(file))
 
 
-def test_the_help_imports_no_torch() -> None:
-    import subprocess
-    import sys
-
+def test_the_command_line_starts_as_a_module_and_imports_no_torch() -> None:
     code = (
         "import sys; from finlmm_core.cli.app import app; import finlmm_core.cli.train; print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+    module = [sys.executable, "-m", "finlmm_core.cli", "train", "--help"]
+    assert "--drop-bad" in subprocess.run(module, capture_output=True, text=True, check=True).stdout
