@@ -5,8 +5,8 @@ Prints for every seed, and as means over the seeds:
 
 * ``tiny_tar.answer_gain``, ``tiny_tar.image_gain``: share of right answers and of right images in completions drawn at
   temperature 1, after stage 2 minus before it (after the warm-up), the same held-out questions and the same draws;
-* ``tiny_tar.auc``: how well the discriminator of the adversarial reward, as stage 2 left it, tells right from wrong among
-  the completions of held-out questions drawn after stage 2, the final answer hidden from it;
+* ``tiny_tar.auc``: how well the discriminator of the adversarial reward, as stage 2 left it, tells right from wrong in
+  completions of held-out questions drawn after stage 2, the final answer hidden from it;
 * ``tiny_tar.auc_by_kind``: what of this the kind of the question alone would give.
 
 The run is an ordinary one: a samples folder, a [train] table, ``run_training``. See docs/experiments.md.
@@ -63,7 +63,7 @@ class Size(NamedTuple):
 
 
 SMOKE = Size(
-    Pretraining(finding_two=4, finding=4, reading=4, batch=8),
+    Pretraining(finding_two=4, finding=4, batch=8),
     train=64, held_out=16, draws=2, warmup=6, stage2=4, batch=16, discriminator=1,
 )  # fmt: skip
 
@@ -149,7 +149,7 @@ def prepare_backbone(folder: Path, size: Size, world: World) -> Path:
         known = [one for kind in ("contrastive", "text") for one in read_samples(samples, kind, "train")]  # type: ignore[arg-type]
         make_backbone(
             model, known, world=world, pretraining=size.pretraining, seed=BACKBONE_SEED,
-            tell=lambda step, loss: progress(f"backbone: step {step}, loss {loss:.3f}"),
+            tell=lambda step, found, read: progress(f"backbone: step {step}, loss {found:.3f} and {read:.3f}"),
         )  # fmt: skip
         (folder / "whole").touch()
     return model
@@ -256,10 +256,8 @@ def line(what: str, value: float | None, unit: str, n: int, more: Mapping[str, A
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how many")
-    parser.add_argument("--first-seed", type=int, default=0, help="the first of them; it was developed on 10 and above")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/tiny_tar"), help="folder of the runs; seeds are run anew"
-    )
+    parser.add_argument("--first-seed", type=int, default=0, help="developed on seeds 10 and above")
+    parser.add_argument("--out", type=Path, default=Path("runs/tiny_tar"), help="a seed is run anew each time")
     parser.add_argument("--smoke", action="store_true", help="a few steps of everything, to see that it runs")
     given = parser.parse_args()
     size, world, plugins = SMOKE if given.smoke else Size(), World(), Plugins.load()

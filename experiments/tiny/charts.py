@@ -39,11 +39,14 @@ class World(NamedTuple):
     """How hard the questions are."""
 
     levels: int = 6  # profits are 1 to this; a bar of the highest fills the chart
-    companies: int = 8
+    companies: int = 6
     least_images: int = 2
     most_images: int = 4
     twins: float = 0.5  # chance that the twin of the company asked about is among the distractors
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[str, ...] = ("value",)  # of KINDS
+
+
+WORLD = World()
 
 
 class Question(NamedTuple):
@@ -68,13 +71,13 @@ class Question(NamedTuple):
         return str(self.profits[self.gold][self.quarter]) if self.kind == "value" else QUARTERS[self.quarter]
 
 
-def draw_question(chance: random.Random, world: World = World()) -> Question:
+def draw_question(chance: random.Random, world: World = WORLD) -> Question:
     """Return a question about one of several charts, all of different companies."""
     names = list(COMPANIES)[: world.companies]
     asked = chance.choice(names)
     others = [name for name in names if name != asked]
     wrong = chance.sample(others, chance.randint(world.least_images, world.most_images) - 1)
-    if twin(asked) in others and twin(asked) not in wrong and chance.random() < world.twins:
+    if wrong and twin(asked) in others and twin(asked) not in wrong and chance.random() < world.twins:
         wrong[0] = twin(asked)
     gold = chance.randint(0, len(wrong))
     companies = (*wrong[:gold], asked, *wrong[gold:])

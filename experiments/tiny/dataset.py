@@ -6,19 +6,16 @@ import random
 from pathlib import Path
 from typing import Any, get_args
 
-from tiny.charts import QUARTERS, Question, World, draw_chart, draw_question, twin
-
 from finlmm_core.domain import ImageRef, Split, content_id
 from finlmm_core.steps.sampling.parquet import SplitWriter
 from finlmm_core.steps.sampling.rows import SampleKind
 from finlmm_core.store.images import ImageStore
+from tiny.charts import QUARTERS, WORLD, Question, World, draw_chart, draw_question, twin
 
 _TYPES = {"value": "arithmetic_reasoning", "highest": "statistics_reasoning", "lowest": "statistics_reasoning"}
 
 
-def write_dataset(
-    run: Path, *, seed: int, train: int, held_out: int, world: World = World(), texts: bool = True
-) -> Path:
+def write_dataset(run: Path, *, seed: int, train: int, held_out: int, world: World = WORLD, texts: bool = True) -> Path:
     """Write questions below a run's folder, as ``images/`` and ``samples/``; return ``samples/``.
 
     No question with the same charts stands in two splits.
