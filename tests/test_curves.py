@@ -131,10 +131,11 @@ def test_a_note_of_the_configuration_stands_above_it_as_text(run: Path) -> None:
 def test_held_out_figures_are_bars_with_intervals_and_the_gain_is_paired(run: Path) -> None:
     html = training_sections(run)[0].html
     samples = len(list(read_samples(run / "samples", "contrastive", "train")))
-    assert f"Answer accuracy: before {2 / samples:.2f}, after stage2 {5 / samples:.2f}" in html
+    assert f"Answer accuracy: before {2 / samples:.2f}, stage2 {5 / samples:.2f}" in html
     assert html.count('class="whisker"') == 4
-    assert f"answer accuracy {3 / samples:+.3f} (95 % interval" in html
-    assert "image selection +0.000 (95 % interval +0.000 to +0.000: within chance)" in html
+    against = "After stage2, against before training, on the same samples: answer accuracy"
+    assert f"{against} {3 / samples:+.3f} (95 % interval" in html
+    assert "image selection +0.000 (95 % interval +0.000 to +0.000, so it may be chance)" in html
     assert "dashed: blind guessing 0.25" in html
 
 

@@ -109,7 +109,9 @@ def _held_out(train: Path, stages: Sequence[Path]) -> Markup | None:
     picked = [(name, e.image_selection) for name, e in found if e.image_selection is not None]
     if picked and last.image_chance is not None:
         charts.append(_measures("Image selection", picked, (last.image_chance, "blind guessing")))
-    charts.append(bar_chart("Right format", [Bar(name, evaluation.format) for name, evaluation in found]))
+    charts.append(
+        bar_chart("Right format", [Bar(name.removeprefix("after "), evaluation.format) for name, evaluation in found])
+    )
     drawn = "drawn at temperature " + f"{last.sampling.temperature:g}" if last.sampling.temperature else "greedy"
     lead = (
         f"{last.n:,} held-out samples, {drawn}, graded with the profile '{last.profile}', before the first and after "
@@ -119,22 +121,35 @@ def _held_out(train: Path, stages: Sequence[Path]) -> Markup | None:
 
 
 def _measures(title: str, found: Sequence[tuple[str, Measure]], level: tuple[float, str]) -> Markup:
-    return bar_chart(title, [Bar(name, m.value, m.low, m.high) for name, m in found], level if level[0] else None)
+    return bar_chart(
+        title,
+        [Bar(name.removeprefix("after "), m.value, m.low, m.high) for name, m in found],
+        level if level[0] else None,
+    )
 
 
 def _gains(found: Sequence[tuple[str, Evaluation]]) -> Markup | None:
-    """Return by how much the last model is better than the first, with the interval of the paired difference."""
-    first, last = found[0][1], found[-1][1]
-    if len(found) < 2 or {one.sample_id for one in first.graded} != {one.sample_id for one in last.graded}:
+    """Return by how much the last model is better than the first, and than the one before the last stage."""
+    if len(found) < 2:
         return None
+    pairs = [(found[0], found[-1])] + ([(found[-2], found[-1])] if len(found) > 2 else [])
+    told = [tag("p", line, class_="gain") for pair in pairs if (line := _gain(*pair))]
+    return joined(*told)
+
+
+def _gain(earlier: tuple[str, Evaluation], later: tuple[str, Evaluation]) -> str:
+    """Return the gains from one evaluation to another with paired intervals; '' where the samples are not the same."""
+    (before, first), (after, last) = earlier, later
+    if {one.sample_id for one in first.graded} != {one.sample_id for one in last.graded}:
+        return ""
     told = []
     for name, what in (("answer accuracy", "accuracy"), ("image selection", "image_selection")):
-        if getattr(first, what) is None or getattr(last, what) is None:
-            continue
-        rise = gain(first, last, what)
-        sure = "" if rise.low > 0 or rise.high < 0 else ": within chance"
-        told.append(f"{name} {rise.value:+.3f} (95 % interval {rise.low:+.3f} to {rise.high:+.3f}{sure})")
-    return tag("p", f"From {found[0][0]} to {found[-1][0]}, on the same samples: {'; '.join(told)}.", class_="gain")
+        if getattr(first, what) is not None and getattr(last, what) is not None:
+            rise = gain(first, last, what)
+            sure = "" if rise.low > 0 or rise.high < 0 else ", so it may be chance"
+            told.append(f"{name} {rise.value:+.3f} (95 % interval {rise.low:+.3f} to {rise.high:+.3f}{sure})")
+    since = "before training" if before == "before" else before
+    return f"{after[:1].upper()}{after[1:]}, against {since}, on the same samples: {'; '.join(told)}."
 
 
 def _by_part(found: Sequence[tuple[str, Evaluation]]) -> Markup:

@@ -82,7 +82,7 @@ def line_chart(
 
 def bar_chart(title: str, bars: Sequence[Bar], level: tuple[float, str] | None = None) -> Markup:
     """Return a figure with a horizontal bar a row from 0 to 1, with intervals and a level to compare with."""
-    row, left, right = 24, 92, 44
+    row, left, right = 24, 96, 44
     height = row * len(bars) + 18
 
     def x(share: float) -> float:
@@ -95,7 +95,7 @@ def bar_chart(title: str, bars: Sequence[Bar], level: tuple[float, str] | None =
     for place, bar in enumerate(bars):
         top = place * row + 4
         middle = top + (row - 8) / 2
-        shown = bar.name if len(bar.name) <= 15 else bar.name[:14] + "…"
+        shown = bar.name if len(bar.name) <= 16 else bar.name[:15] + "…"
         parts.append(tag("text", shown, tag("title", bar.name), x=left - 6, y=f"{middle + 3.5:.1f}", class_="end"))
         told = f"{bar.value:.3f}"
         if bar.low is not None and bar.high is not None:
