@@ -35,6 +35,7 @@ _NEGATION = re.compile(
     r"\b(?:not|never|neither|nor|isn['’]t|wasn['’]t|incorrect|wrong|except|but|rather than|instead of)\b|不是|并非|不对|错误|而非",
     re.IGNORECASE,
 )
+_OR = re.compile(r"\bor\b|或", re.IGNORECASE)  # before the number: what was said first is another answer
 _WORDS_MORE = 12  # words beside an option's text that still make an answer and not an essay
 
 
@@ -197,11 +198,18 @@ def _by_content(clean: str, gold: Gold, profile: Profile) -> Named:
                 return Named((), "two_answers")
             if is_negated(clean, claim.start, claim.end):
                 return Named((), "negated")
+            if _OR.search(clean[: claim.start]):
+                return Named((), "unclear")
             fitting = []
             for place, option in enumerate(gold.option_amounts):
                 known = option is not None or (place == gold.option and gold.value is not None)
                 if known and compare_numbers(claim, _as_gold(place, gold), profile)[0]:
                     fitting.append(place)
+            letters = _places([found["letter"] for found in _WORD_ALONE.finditer(clean)], len(gold.options))
+            if fitting and set(letters) - set(fitting):
+                return Named(
+                    (*letters, *fitting), "letter"
+                )  # 'C [score: 1.0]': another option is named beside the value
             return Named(tuple(fitting), "value" if fitting else "wrong_value")
     named, rest = _texts_named(clean, gold)
     if named and _NEGATION.search(rest):
