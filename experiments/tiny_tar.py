@@ -56,7 +56,7 @@ class Size(NamedTuple):
     train: int = 3000  # questions to learn from
     held_out: int = 300
     draws: int = 2  # completions of each held-out question
-    warmup: int = 120  # optimizer steps
+    warmup: int = 200  # optimizer steps
     stage2: int = 100
     batch: int = 64  # completions a step, eight a question
     discriminator: int = 4  # steps between two rounds of its training
