@@ -172,14 +172,16 @@ class _Thinking:
         """Return what each name of the program is called in the steps: by what sets it apart from the others."""
         read = [item for item in self._read() if item.value is not None]
         rows, columns = {_row(item) for item in read}, {_column(item) for item in read}
+        thirds = {item.labels[2] for item in read if len(item.labels) > 2}
         items = {}
         for item in read:
             column = self._period(_column(item)) if _column(item) else ""
             if len(rows) > 1:
                 row = self.quoted(_row(item)) if _row(item) else ""
                 name = f"{row} ({column})" if len(columns) > 1 and column else row
-            elif len(columns) > 1:  # periods: a third label is how the question and its options call them
-                spoken = item.labels[2] if len(item.labels) > 2 else ""
+            elif len(columns) > 1:
+                # periods: a third label of each one's own is how the question calls it; one of all is their section
+                spoken = item.labels[2] if len(thirds) > 1 and len(item.labels) > 2 else ""
                 row = name = spoken if spoken and spoken.lower() != _column(item).lower() else column
             else:
                 row = name = self.quoted(item.labels[2]) if len(item.labels) > 2 else ""
