@@ -38,7 +38,7 @@ test: install
 	$(BIN)/python -m pytest -n auto -m 'not slow'
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n auto --dist loadfile -m slow
 
 lint: install
 	$(BIN)/ruff check .
