@@ -4,10 +4,10 @@ Usage: python experiments/tiny_tar.py [--seeds 3] [--first-seed 0] [--out runs/t
 Prints for every seed, and as means over the seeds:
 
 * ``tiny_tar.answer_gain``, ``tiny_tar.image_gain``: share of right answers and of right images in completions drawn at
-  temperature 1, after stage 2 minus before it (after the warm-up), the same held-out questions and the same draws;
+  temperature 1, after stage 2 minus before it, the same held-out questions and the same draws;
 * ``tiny_tar.auc``: how well the discriminator of the adversarial reward, as stage 2 left it, tells right from wrong in
   completions of held-out questions drawn after stage 2, the final answer hidden from it;
-* ``tiny_tar.auc_by_kind``: what of this the kind of the question alone would give.
+* ``tiny_tar.auc_by_kind``: what of this the kind of the question (which company, and is its twin there) would give.
 
 The run is an ordinary one: a samples folder, a [train] table, ``run_training``. See docs/experiments.md.
 """
@@ -22,12 +22,13 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models are slower with more
 
-from tiny.backbone import Pretraining, make_backbone
+from tiny.backbone import Look, Warmup, make_backbone
 from tiny.charts import World
 from tiny.dataset import write_dataset
 
@@ -45,27 +46,22 @@ from finlmm_core.train.evaluate import evaluate_samples
 from finlmm_core.train.evaluation import Evaluation
 from finlmm_core.train.stages import run_training
 
-#: Of the dataset and the weights that the backbone is made with; no seed of an experiment is as large.
-BACKBONE_SEED = 1000
-
 
 class Size(NamedTuple):
     """How much is learned and asked."""
 
-    pretraining: Pretraining = Pretraining()
-    train: int = 3000  # questions to learn from
+    warmup: Warmup = Warmup()
+    train: int = 2000  # questions to learn from
     held_out: int = 300
     draws: int = 2  # completions of each held-out question
-    warmup: int = 200  # optimizer steps
-    stage2: int = 100
+    steps: int = 100  # of stage 2
     batch: int = 64  # completions a step, eight a question
-    discriminator: int = 4  # steps between two rounds of its training
+    discriminator: int = 2  # steps between two rounds of its training
 
 
-SMOKE = Size(
-    Pretraining(finding_two=4, finding=4, batch=8),
-    train=64, held_out=16, draws=2, warmup=6, stage2=4, batch=16, discriminator=1,
-)  # fmt: skip
+SMOKE = Size(Warmup(most_steps=4, batch=8, questions=8), train=64, held_out=16, steps=4, batch=16, discriminator=1)
+#: Questions whose phrases the tokenizer learns.
+KNOWN = 200
 
 
 class Outcome(NamedTuple):
@@ -81,7 +77,7 @@ class Outcome(NamedTuple):
 
 
 def train_table(backbone: Path, samples: Path, size: Size) -> TrainConfig:
-    """Return the [train] table: a short warm-up, then stage 2 with the rewards of the preset and their weights."""
+    """Return the [train] table: stage 2 alone, with the rewards of the preset and their weights."""
     rewards = [
         {"name": "format", "weight": 0.10},
         {"name": "accuracy", "weight": 0.60},
@@ -89,41 +85,32 @@ def train_table(backbone: Path, samples: Path, size: Size) -> TrainConfig:
         {
             "name": "thinking_length",
             "weight": 0.05,
-            "options": {"too_short": 40, "best_from": 60, "best_to": 240},  # solutions here have 80 to 200 characters
+            "options": {"too_short": 20, "best_from": 40, "best_to": 120},  # a whole thinking has about 50 characters
         },
         {
             "name": "adversarial",
             "weight": 0.15,
             "options": {
                 "encoder": "tiny",
-                "read_options": True,
                 "every": size.discriminator,
                 "batch_size": 64,
-                "least_examples": 8 if size.stage2 > 10 else 2,
+                "least_examples": 8 if size.steps > 10 else 2,
                 "held_out": 0.1,
+                "most_batches": 16,
             },
         },
     ]
-    warmup = {
-        "max_steps": size.warmup,
-        "per_device_train_batch_size": 32 if size.stage2 > 10 else 8,
-        "learning_rate": 1e-3,
-        "warmup_steps": 10,
-        "lr_scheduler_type": "constant_with_warmup",
-        "save_steps": size.warmup,
-        "logging_steps": 10,
-    }
     grpo = {
-        "max_steps": size.stage2,
+        "max_steps": size.steps,
         "per_device_train_batch_size": size.batch,
         "num_generations": 8,
-        "max_completion_length": 64,
-        "learning_rate": 3e-4,
+        "max_completion_length": 48,
+        "learning_rate": 2e-4,
         "lr_scheduler_type": "constant_with_warmup",
         "warmup_steps": 5,
         "beta": 0.0,
         "temperature": 1.0,
-        "save_steps": size.stage2,
+        "save_steps": size.steps,
         "logging_steps": 5,
     }
     return TrainConfig.model_validate(
@@ -131,53 +118,43 @@ def train_table(backbone: Path, samples: Path, size: Size) -> TrainConfig:
             "model": {"name": "qwen-vl", "options": {"path": str(backbone)}},
             "samples": str(samples),
             "stages": [
-                {"name": "warmup", "method": "sft", "samples": "contrastive", "sft": warmup},
-                {"name": "stage2", "method": "grpo", "samples": "contrastive", "rewards": rewards, "grpo": grpo},
+                {"name": "stage2", "method": "grpo", "samples": "contrastive", "rewards": rewards, "grpo": grpo}
             ],
         }
     )
 
 
-def prepare_backbone(folder: Path, size: Size, world: World) -> Path:
-    """Return the model that every seed begins with; made once."""
-    model = folder / "model"
-    if not (folder / "whole").is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        samples = write_dataset(
-            folder, seed=BACKBONE_SEED, train=400 if size.stage2 > 10 else 40, held_out=1, world=world
-        )
-        known = [one for kind in ("contrastive", "text") for one in read_samples(samples, kind, "train")]  # type: ignore[arg-type]
-        make_backbone(
-            model, known, world=world, pretraining=size.pretraining, seed=BACKBONE_SEED,
-            tell=lambda step, found, read: progress(f"backbone: step {step}, loss {found:.3f} and {read:.3f}"),
-        )  # fmt: skip
-        (folder / "whole").touch()
-    return model
-
-
-def run_seed(seed: int, folder: Path, backbone: Path, size: Size, world: World, plugins: Plugins) -> Outcome:
-    """Train with one seed; return how held-out questions are answered before and after stage 2."""
+def run_seed(seed: int, folder: Path, size: Size, world: World, plugins: Plugins) -> Outcome:
+    """Make a backbone and train it with one seed; return how held-out questions are answered before and after."""
     begun = time.perf_counter()
-    data, run = folder / "data", folder / "run"
-    samples = write_dataset(data, seed=seed, train=size.train, held_out=size.held_out, world=world, texts=False)
-    table = train_table(backbone, samples, size)
-    config = RunConfig(out=run, seed=seed, train=table)
-    summary = run_training(config, plugins)
-    for stage in summary.stages:
-        progress(f"seed {seed}: {stage.name} took {stage.seconds or 0:.0f} s")
+    data, run, backbone = folder / "data", folder / "run", folder / "backbone"
+    samples = write_dataset(data, seed=seed, train=size.train, held_out=size.held_out, world=world)
     store = ImageStore(data / "images")
     asked = list(read_samples(samples, "contrastive", "test"))
 
-    def answered(stage: str, temperature: float, draws: int) -> Evaluation:
-        model = PluginRef(name="qwen-vl", options={"path": str(run / "train" / stage / "model")})
-        sampling = Sampling(max_new_tokens=64, temperature=temperature, n=draws)
-        return evaluate_samples(plugins.create("model", model), asked, store, sampling=sampling, seed=seed)  # type: ignore[arg-type]
+    def tell(look: Look) -> None:
+        shares = f"format {look.format:.2f}, image {look.image:.2f}, answer {look.answer:.2f}"
+        progress(f"seed {seed}: warm-up step {look.step}, {look.seconds:.0f} s, loss {look.loss:.3f}, {shares}")
 
-    before, after = answered("warmup", 1.0, size.draws), answered("stage2", 1.0, size.draws)
-    greedy = [answered(stage, 0.0, 1).accuracy.value for stage in ("warmup", "stage2")]
+    known = list(islice(read_samples(samples, "contrastive", "train"), KNOWN))
+    held_out = {sample.id for sample in asked}
+    make_backbone(backbone, known, world=world, warmup=size.warmup, seed=seed, never=held_out, tell=tell)
+    table = train_table(backbone, samples, size)
+    summary = run_training(RunConfig(out=run, seed=seed, train=table), plugins)
+    progress(f"seed {seed}: stage 2 took {summary.stages[-1].seconds or 0:.0f} s")
+
+    def answered(model: Path, temperature: float, draws: int) -> Evaluation:
+        backend = plugins.create("model", PluginRef(name="qwen-vl", options={"path": str(model)}))
+        sampling = Sampling(max_new_tokens=48, temperature=temperature, n=draws)
+        return evaluate_samples(backend, asked, store, sampling=sampling, seed=seed)  # type: ignore[arg-type]
+
+    trained = run / "train" / "stage2" / "model"
+    before, after = answered(backbone, 1.0, size.draws), answered(trained, 1.0, size.draws)
+    greedy = [answered(model, 0.0, 1).accuracy.value for model in (backbone, trained)]
     said, right = judged(after, asked, run, table, plugins, seed)
-    kinds = by_kind(after, asked)
-    return Outcome(before, after, *greedy, auc(said, right), auc(kinds, right), time.perf_counter() - begun)
+    return Outcome(
+        before, after, *greedy, auc(said, right), auc(by_kind(after, asked), right), time.perf_counter() - begun
+    )
 
 
 def judged(
@@ -205,13 +182,13 @@ def judged(
 
 
 def by_kind(after: Evaluation, asked: Sequence[Sample]) -> list[float]:
-    """Return for each completion how often questions of its kind were answered right."""
-    kind = {sample.id: (sample.type, sample.question.rpartition(" ")[2]) for sample in asked}
-    kind = {name: (a, b if b in ("highest?", "lowest?") else "") for name, (a, b) in kind.items()}
+    """Return for each completion how often those of its kind were right: same company, its twin there or not."""
+    kind = {sample.id: (sample.question, "nearest" in sample.tiers) for sample in asked}
     graded: dict[Any, list[float]] = defaultdict(list)
     for one in after.graded:
         graded[kind[one.sample_id]].append(one.accuracy or 0.0)
-    return [sum(graded[kind[one.sample_id]]) / len(graded[kind[one.sample_id]]) for one in after.graded]
+    shares = {name: sum(values) / len(values) for name, values in graded.items()}
+    return [shares[kind[one.sample_id]] for one in after.graded]
 
 
 def auc(said: Sequence[float], right: Sequence[int]) -> float | None:
@@ -261,13 +238,12 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a few steps of everything, to see that it runs")
     given = parser.parse_args()
     size, world, plugins = SMOKE if given.smoke else Size(), World(), Plugins.load()
-    backbone = prepare_backbone(given.out / ("smoke-backbone" if given.smoke else "backbone"), size, world)
     found: dict[str, list[float | None]] = defaultdict(list)
     units = {"seconds": "s", "auc": "AUC", "auc_by_kind": "AUC"}
     for seed in range(given.first_seed, given.first_seed + given.seeds):
         folder = given.out / f"seed{seed}"
         shutil.rmtree(folder, ignore_errors=True)
-        outcome = run_seed(seed, folder, backbone, size, world, plugins)
+        outcome = run_seed(seed, folder, size, world, plugins)
         for name, value in figures(outcome).items():
             found[name].append(value)
             line(f"tiny_tar.{name}.seed{seed}", value, units.get(name, "share"), outcome.after.completions)

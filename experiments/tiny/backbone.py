@@ -1,50 +1,71 @@
-"""The model that experiments begin with: a tiny Qwen2.5-VL that has learned to look at charts, and nothing else.
+"""The model that stage 2 begins with: a tiny Qwen2.5-VL that a short supervised warm-up left half able.
 
-TAR begins from a pretrained vision-language model. Nothing of the kind is small enough for a CPU, so one is made: it
-finds the chart of a company among several and says the heights of its bars, in a form of its own ("Red" after the
-charts, then "Image 2", and "3" after "Q1"). It has never seen a question, an option, a tag or a thinking; those are
-what the warm-up and the stages teach. First it finds charts, among two, then among more, and reads afterwards: taught
-at once, finding does not begin for hundreds of steps.
+TAR begins from a pretrained vision-language model. Nothing of the kind is small enough for a CPU, so one is made from
+random weights: it learns, from completions in the project's format on the project's prompts, to say what each chart
+shows, which chart is asked about, and the answer. It stops as soon as it answers more than a given share of fresh
+questions right, so that there is something left for reinforcement to teach.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finlmm_core.answers.tags import TAGS
+from finlmm_core.answers.tags import TAGS, read_tags
 from finlmm_core.domain import Sample
 from finlmm_core.hugging_face import import_transformers
-from finlmm_core.prompts import question_text, system_text
+from finlmm_core.prompts import conversation, question_text, system_text, write_completion
 from finlmm_core.tiny_models import tiny_model
-from finlmm_core.train.solutions import solution
-from tiny.charts import COMPANIES, QUARTERS, WORLD, World, draw_chart, draw_question
-
-_CHART = "<|vision_start|><|image_pad|><|vision_end|>"
-_TAGS = tuple(f"<{end}{name}>" for name in TAGS for end in ("", "/"))
-#: What differs from one question to another; what stands between becomes one token a phrase.
-_VARIES = re.compile(
-    r"</?(?:think|answer|image_selection)>|[Ii]mage \d|\b[A-D]\b|\d|" + "|".join([*QUARTERS, *COMPANIES])
+from tiny.charts import (
+    COMPANIES,
+    LETTERS,
+    UNIT,
+    WORLD,
+    Chart,
+    Question,
+    World,
+    draw_chart,
+    draw_question,
+    question_about,
 )
+from tiny.dataset import question_id
+
+_TAGS = tuple(f"<{end}{name}>" for name in TAGS for end in ("", "/"))
 
 
-class Pretraining(NamedTuple):
-    """How the backbone learns to see."""
+class Warmup(NamedTuple):
+    """How the backbone learns, and when it has learned enough."""
 
-    finding_two: int = 300  # steps, at most, in which the right one of two charts is found
-    finding: int = 500  # at most, then of two to four
-    found: float = 0.4  # mean loss of about 20 steps from which on finding, or reading, counts as learned
-    finding_weight: float = 1.0  # of its loss, beside that of reading
-    batch: int = 64
-    learning_rate: float = 2e-3
-    hidden: int = 64
-    layers: int = 2
+    careless: float = 0.3  # share of demonstrations that conclude about another chart than was asked for
+    stop_at: float = 0.8  # share of right answers where the likeliest token is always taken
+    most_seconds: float = 150.0
+    most_steps: int = 3000
+    look_every: int = 25  # steps
+    questions: int = 128  # asked at each look
+    batch: int = 32
+    learning_rate: float = 1e-3
+    warmup_steps: int = 50
+    hidden: int = 96
+    layers: int = 3
+    vision_layers: int = 2
 
 
-PRETRAINING = Pretraining()
+WARMUP = Warmup()
+
+
+class Look(NamedTuple):
+    """How fresh questions were answered in the middle of the warm-up, the likeliest token taken each time."""
+
+    step: int
+    seconds: float
+    loss: float
+    format: float
+    image: float
+    answer: float
 
 
 def make_backbone(
@@ -52,130 +73,144 @@ def make_backbone(
     samples: Sequence[Sample],
     *,
     world: World = WORLD,
-    pretraining: Pretraining = PRETRAINING,
+    warmup: Warmup = WARMUP,
     seed: int = 0,
-    tell: Any = None,
-) -> Path:
-    """Make the model, teach it to look, and save it; return the folder.
+    never: Set[str] = frozenset(),
+    tell: Callable[[Look], None] | None = None,
+) -> Look:
+    """Make the model, warm it up, and save it; return how it did at the last look.
 
     Args:
         folder: where it is saved.
-        samples: of the training split; the tokenizer learns the phrases of their prompts and worked solutions.
-        world: whose charts it sees.
-        pretraining: for how long.
-        seed: of weights and charts.
-        tell: called with (step, mean loss of finding, of reading) every 50 steps.
+        samples: a few of the training split; the tokenizer learns the phrases of their prompts.
+        world: whose questions it learns from.
+        warmup: for how long.
+        seed: of weights, questions and draws.
+        never: ids of questions that it must not see: the held-out ones.
+        tell: called at every look.
     """
     transformers = import_transformers("The tiny backbone")
     import torch
 
     tiny_model(
-        "qwen2.5-vl", folder, whole_tokens=phrases(samples), vocab=400, hidden=pretraining.hidden,
-        layers=pretraining.layers, vision_layers=2, init=0.08, max_pixels=28 * 28, seed=seed,
+        "qwen2.5-vl", folder, whole_tokens=phrases(samples), vocab=400, hidden=warmup.hidden,
+        layers=warmup.layers, vision_layers=warmup.vision_layers, init=0.08, max_pixels=28 * 28, seed=seed,
     )  # fmt: skip
     model = transformers.AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).train()
-    processor = transformers.AutoProcessor.from_pretrained(folder)
-    looking = _Looking(processor, world)
-    chance = random.Random(f"{seed}:looking")
-    optimizer = torch.optim.AdamW(model.parameters(), lr=pretraining.learning_rate, weight_decay=0.01)
-    step, in_order = 0, True  # the quarters of a chart are read in their order first, then in any
-    for phase, most in (("two", pretraining.finding_two), ("all", pretraining.finding)):
-        found = read = 2.0  # mean losses
-        for _ in range(most):
-            images = 2 if phase == "two" else chance.randint(world.least_images, world.most_images)
-            losses = []
-            for charts in (images, 1):
-                inputs, labels = looking.batch(chance, pretraining.batch, charts, in_order=in_order)
-                losses.append(model(**inputs, labels=labels).loss)
-            for group in optimizer.param_groups:
-                group["lr"] = pretraining.learning_rate * min(1.0, (step + 1) / 50)
-            optimizer.zero_grad()
-            (pretraining.finding_weight * losses[0] + losses[1]).backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            step += 1
-            found += 0.05 * (float(losses[0].detach()) - found)
-            read += 0.05 * (float(losses[-1].detach()) - read)
-            if tell is not None and step % 50 == 0:
-                tell(step, found, read)
-            if in_order and phase == "all" and read < pretraining.found:
-                in_order, read = False, 2.0
-            if found < pretraining.found and (phase == "two" or read < pretraining.found):
+    desk = _Desk(transformers.AutoProcessor.from_pretrained(folder), samples[0], world)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=warmup.learning_rate, weight_decay=0.01)
+    learning, asking = random.Random(f"{seed}:warmup"), random.Random(f"{seed}:looks")
+    torch.manual_seed(seed)
+    begun = time.process_time()
+    for step in range(1, warmup.most_steps + 1):
+        questions = _draw(learning, warmup.batch, world, never)
+        shown = [_careless(one, learning) if learning.random() < warmup.careless else one for one in questions]
+        inputs, labels = desk.lesson(questions, shown)
+        for group in optimizer.param_groups:
+            group["lr"] = warmup.learning_rate * min(1.0, step / warmup.warmup_steps)
+        optimizer.zero_grad()
+        loss = model(**inputs, labels=labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        over = step == warmup.most_steps or time.process_time() - begun > warmup.most_seconds
+        if over or step % warmup.look_every == 0:
+            shares = desk.ask(model, _draw(asking, warmup.questions, world, never))
+            look = Look(step, time.process_time() - begun, float(loss.detach()), *shares)
+            if tell is not None:
+                tell(look)
+            if over or look.answer >= warmup.stop_at:
                 break
     model.save_pretrained(folder)
-    return folder
+    return look
 
 
 def phrases(samples: Sequence[Sample]) -> list[str]:
-    """Return what becomes one token each: tags, names, numbers, and the phrases between them."""
-    found = {
-        *_TAGS,
-        *QUARTERS,
-        *COMPANIES,
-        *(f"{word} {n}" for word in ("Image", "image") for n in range(1, 5)),
-    }
+    """Return what becomes one token each: tags, names, profits, and the phrases between them."""
+    found = {*_TAGS, *COMPANIES, *(str(level * UNIT) for level in range(1, 10))}
+    found |= {f"Image {number}: " for number in range(1, 5)} | {". Image 2: ", ". Image 3: ", ". Image 4: "}
+    found |= {f" is image {number}." for number in range(1, 5)}
     for sample in samples:
         found.add(system_text(sample))
-        heads = "".join(f"\nImage {number}:\n" for number in range(1, 5))
-        for text in (heads, f"\n\n{question_text(sample)}", solution(sample) or ""):
-            found.update(phrase for phrase in _VARIES.split(text) if len(phrase) > 1)
+        found.update(re.split("|".join(COMPANIES), f"\n\n{question_text(sample)}"))
     return sorted(found)
 
 
-class _Looking:
-    """Batches of charts with the name of a company behind them, and what is to be said of it."""
+def _draw(chance: random.Random, number: int, world: World, never: Set[str]) -> list[Question]:
+    drawn: list[Question] = []
+    while len(drawn) < number:
+        question = draw_question(chance, world)
+        if question_id(question) not in never:
+            drawn.append(question)
+    return drawn
 
-    def __init__(self, processor: Any, world: World) -> None:
-        self.processor = processor
-        self.world = world
-        self.pixels: dict[Any, Any] = {}
-        self.pad = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
 
-    def batch(self, chance: random.Random, size: int, images: int, *, in_order: bool) -> tuple[dict[str, Any], Any]:
-        """Return model inputs and labels: of one chart its company and values, of several which one is the company's.
+def _careless(question: Question, chance: random.Random) -> Question:
+    """Return the question about another of its charts: as if the company's name had been misread."""
+    others = [place for place in range(len(question.charts)) if place != question.gold]
+    return question._replace(gold=chance.choice(others))
 
-        All rows have the same number of charts, so none is padded.
-        """
+
+class _Desk:
+    """Puts questions to a model as the project's prompts do; charts are prepared once each."""
+
+    def __init__(self, processor: Any, like: Sample, world: World) -> None:
         import torch
 
+        self.processor = processor
+        self.world = world
+        self.pixels: dict[Chart, Any] = {}
+        template = processor.apply_chat_template(conversation(like), tokenize=False, add_generation_prompt=True)
+        self.prompts = {name: template.replace(like.question, question_about(name)) for name in COMPANIES}
+        self.pad = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        self.torch = torch
+
+    def lesson(self, questions: Sequence[Question], shown: Sequence[Question]) -> tuple[dict[str, Any], Any]:
+        """Return model inputs with the completions that are right of what is ``shown``, and labels of these."""
         tokenizer = self.processor.tokenizer
-        rows, labels, pixels = [], [], []
-        world = self.world._replace(least_images=images, most_images=images)
-        for _ in range(size):
-            question = draw_question(chance, world)
-            pixels += [self._pixels(*chart) for chart in zip(question.companies, question.profits, strict=True)]
-            head = "".join(
-                f"\nImage {n}:\n<|vision_start|><|image_pad|><|vision_end|>"
-                for n in range(1, len(question.companies) + 1)
-            )
-            asked, name = tokenizer(head)["input_ids"], tokenizer(question.companies[question.gold])["input_ids"]
-            told = tokenizer(f"Image {question.gold + 1}")["input_ids"]
-            row = [*asked, *name, *told]
-            if images > 1:
-                label = [-100] * len(asked + name) + told
-            else:  # whose chart it is, is said as well: names have to mean colours before they can be looked for
-                label = [-100] * len(asked) + name + [-100] * len(told)
-            quarters = range(len(QUARTERS)) if in_order else chance.sample(range(len(QUARTERS)), len(QUARTERS))
-            for quarter in quarters if images == 1 else ():
-                which = tokenizer(QUARTERS[quarter])["input_ids"]
-                value = tokenizer(str(question.profits[question.gold][quarter]))["input_ids"]
-                row += which + value
-                label += [-100] * len(which) + value
-            rows.append(row)
-            labels.append(label)
-        ids = torch.tensor(rows)
-        inputs = {
+        rows, labels = [], []
+        for question, demo in zip(questions, shown, strict=True):
+            told = write_completion(demo.thinking, demo.letter, demo.gold + 1) + tokenizer.eos_token
+            asked, said = self._asked(question), tokenizer(told)["input_ids"]
+            rows.append([*asked, *said])
+            labels.append([-100] * len(asked) + said)
+        return self._inputs(rows, questions), self.torch.tensor(labels)
+
+    def ask(self, model: Any, questions: Sequence[Question]) -> tuple[float, float, float]:
+        """Return the shares of well-formed completions, right images and right answers, taken greedily."""
+        rows = [self._asked(question) for question in questions]
+        model.eval()
+        with self.torch.no_grad():
+            drawn = model.generate(**self._inputs(rows, questions), max_new_tokens=48, do_sample=False)
+        model.train()
+        texts = self.processor.tokenizer.batch_decode(drawn[:, len(rows[0]) :], skip_special_tokens=True)
+        tags = [read_tags(text) for text in texts]
+        pairs = list(zip(tags, questions, strict=True))
+        formed = sum(one.well_formed and one.image_selection is not None for one in tags)
+        image = sum(one.image_selection == str(question.gold + 1) for one, question in pairs)
+        answer = sum(one.answer == question.letter for one, question in pairs)
+        return formed / len(pairs), image / len(pairs), answer / len(pairs)
+
+    def _asked(self, question: Question) -> list[int]:
+        return self.processor.tokenizer(self.prompts[question.company])["input_ids"]
+
+    def _inputs(self, rows: list[list[int]], questions: Sequence[Question]) -> dict[str, Any]:
+        """All rows are of one length: a world has one number of charts, and a phrase is one token."""
+        ids = self.torch.tensor(rows)
+        pixels = [self._pixels(chart) for question in questions for chart in question.charts]
+        return {
             "input_ids": ids,
-            "attention_mask": torch.ones_like(ids),
-            "pixel_values": torch.cat(pixels),
-            "image_grid_thw": torch.tensor([[1, 2, 2]] * len(pixels)),
+            "attention_mask": self.torch.ones_like(ids),
+            "pixel_values": self.torch.cat(pixels),
+            "image_grid_thw": self.torch.tensor([[1, 2, 2]] * len(pixels)),
             "mm_token_type_ids": (ids == self.pad).int(),
         }
-        return inputs, torch.tensor(labels)
 
-    def _pixels(self, company: str, profits: tuple[int, ...]) -> Any:
-        key = (company, profits)
-        if key not in self.pixels:
-            image = draw_chart(company, profits, self.world.levels)
-            self.pixels[key] = self.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
-        return self.pixels[key]
+    def _pixels(self, chart: Chart) -> Any:
+        if chart not in self.pixels:
+            image = draw_chart(chart, self.world.levels)
+            self.pixels[chart] = self.processor.image_processor(images=[image], return_tensors="pt")["pixel_values"]
+        return self.pixels[chart]
+
+
+assert len(LETTERS) >= WORLD.levels
