@@ -378,3 +378,14 @@ class TestContractOnceTrained(RewardContract):
         reward.observe(*rollouts(0))
         assert reward.learner.rounds == 1
         return reward
+
+
+def test_a_folder_that_is_called_tiny_does_not_stand_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Adversarial(AdversarialOptions(encoder="tiny")).check()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(FinlmmError, match="no model in mine"):
+        Adversarial(AdversarialOptions(encoder="mine")).check()

@@ -154,6 +154,8 @@ def check_encoder(name: str) -> None:
             raise MissingExtraError("The reward 'adversarial'", library, "train")
     if name == "minilm" and importlib.util.find_spec(_MINILM) is None:
         raise MissingExtraError("The encoder 'minilm' of the reward 'adversarial'", _MINILM, "minilm")
+    if name in ("minilm", "tiny"):
+        return  # whatever folder of that name is in the working directory
     folder = Path(name).expanduser()
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise FinlmmError(
