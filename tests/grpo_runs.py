@@ -29,7 +29,8 @@ from finlmm_core.rewards import RewardServices, RewardSet
 from finlmm_core.store.images import ImageStore
 from finlmm_core.train.config import StageConfig
 from finlmm_core.train.events import Silent, TrainEvents
-from finlmm_core.train.grpo import GrpoResult, train_grpo
+from finlmm_core.train.grpo import train_grpo
+from finlmm_core.train.stage_run import StageResult
 
 #: The backend of each kind of tiny model.
 BACKENDS = {
@@ -204,7 +205,7 @@ def train(
     events: TrainEvents | None = None,
     resume: bool = True,
     **more: Any,
-) -> tuple[GrpoResult, RewardSet]:
+) -> tuple[StageResult, RewardSet]:
     """Train a stage below a folder; return what came out, and the rewards as they are then."""
     store = ImageStore(out.parent / "images")
     of_stage = stage(grpo or {}, rewards, **more)

@@ -7,67 +7,27 @@ bridge, checkpoints are whole or do not count, and a run that was killed goes on
 from __future__ import annotations
 
 import os
-import shutil
-import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from finlmm_core.domain import Sample
 from finlmm_core.errors import FinlmmError
-from finlmm_core.hugging_face import no_progress_bars
 from finlmm_core.plugins.bases import ModelBackend
 from finlmm_core.plugins.manager import Plugins
 from finlmm_core.rewards.reward_set import RewardSet
 from finlmm_core.rewards.services import RewardServices
-from finlmm_core.torchvision_shim import ensure_torchvision
 from finlmm_core.train.bridge import Bridge
-from finlmm_core.train.checkpoints import (
-    MARK_FILE,
-    checkpoint_step,
-    checkpoints_in,
-    drop_after,
-    latest_whole,
-    load_states,
-)
+from finlmm_core.train.checkpoints import checkpoint_step, load_states
 from finlmm_core.train.config import StageConfig
 from finlmm_core.train.events import Silent, TrainEvents
-from finlmm_core.train.grpo_failures import TrainingStopped, what_happened
 from finlmm_core.train.grpo_options import aligned_save_steps, grpo_arguments, rounds_of
-from finlmm_core.train.parallel import (
-    broadcast_from_first,
-    check_engine,
-    gathered,
-    process_count,
-    process_number,
-    wait_for_all,
-    whole_weights,
-)
+from finlmm_core.train.metrics import METRICS_FILE
+from finlmm_core.train.parallel import broadcast_from_first, process_count, process_number
+from finlmm_core.train.stage_run import StageResult, carry_out, checkpoint_to_resume, without_noise
 
 if TYPE_CHECKING:
     from finlmm_core.store.images import ImageStore
-
-METRICS_FILE = "metrics.jsonl"
-
-
-class GrpoResult(NamedTuple):
-    """A finished stage."""
-
-    model: Path  # a folder that from_pretrained loads
-    steps: int  # optimizer steps in all
-    resumed_from: int  # steps that an earlier run had done
-    seconds: float  # of this run
-
-
-@contextmanager
-def without_noise() -> Iterator[None]:
-    """Keep bars of loading and saving, and notes from one library to another, off the terminal."""
-    ensure_torchvision()
-    with no_progress_bars(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|accelerate)\b")
-        yield
 
 
 @without_noise()
@@ -86,7 +46,7 @@ def train_grpo(
     events: TrainEvents | None = None,
     path: str = "grpo",
     command: str = "finlmm train CONFIG --resume",
-) -> GrpoResult:
+) -> StageResult:
     """Train a model on prompts; return where it is.
 
     Files below the folder: ``metrics.jsonl`` (a line a log), ``rollouts/`` (every completion with its rewards and
@@ -111,8 +71,7 @@ def train_grpo(
         ConfigError: a mistake in the options, before any weights are loaded.
         TrainingStopped: out of memory, a loss that is no number, a reward that raised, a signal ...
     """
-    checkpoints = folder / "checkpoints"
-    arguments = grpo_arguments(stage.grpo, path, folder=checkpoints, seed=seed)
+    arguments = grpo_arguments(stage.grpo, path, folder=folder / "checkpoints", seed=seed)
     first = process_number() == 0
     events = events if events is not None and first else Silent()
     rounds = rounds_of(arguments)
@@ -134,8 +93,6 @@ def train_grpo(
 
     # What is heavy is imported and loaded from here on.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from transformers import PrinterCallback, ProgressCallback
-
     from finlmm_core.rewards.rollouts import RolloutWriter
     from finlmm_core.train.grpo_callbacks import Keeping, MetricsFile, Stopping, drop_metrics_after
     from finlmm_core.train.grpo_prompts import PromptDataset
@@ -175,9 +132,6 @@ def train_grpo(
         drop_equal_groups=stage.curriculum.drop_equal_groups,
         on_rollouts=keep_rollouts,
     )
-    check_engine(trainer.accelerator)
-    for shown_elsewhere in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(shown_elsewhere)
 
     tokenizer = loaded.tokenizer
     rewards.prepare(
@@ -196,49 +150,19 @@ def train_grpo(
     if checkpoint is not None:
         rewards.load_state_dict(load_states(checkpoint))
 
-    events.stage_began(stage.name, stage.method, steps, done)
-    begun = time.perf_counter()
-    model = folder / "model"
-    try:
-        with stopping.listening():
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
-        if stopping.stopped is not None and trainer.state.global_step < steps:
-            raise FinlmmError(f"stopped by {stopping.stopped}.")
-        with whole_weights(trainer.accelerator, trainer.model_wrapped) as module:
-            if first:
-                rollouts.flush()
-                backend.save(loaded, module, model)
-        wait_for_all()
-    except BaseException as error:
-        what = what_happened(error)
-        if what is None:
-            raise
-        raise TrainingStopped(stage.name, trainer.state.global_step, what, last_saved(checkpoints), command) from error
-    seconds = time.perf_counter() - begun
-    events.stage_ended(stage.name, seconds)
-    return GrpoResult(model, steps, done, seconds)
-
-
-def checkpoint_to_resume(folder: Path, resume: bool, first: bool, events: TrainEvents) -> Path | None:
-    """Return the checkpoint to go on from; the first process looks, and deletes what does not count."""
-    found: list[Path | None] = [None]
-    if first:
-        checkpoints = folder / "checkpoints"
-        if resume:
-            found = [latest_whole(checkpoints, events.told)]
-        if found[0] is None:
-            for left in (checkpoints, folder / "rollouts", folder / "model"):
-                if left.is_dir():
-                    shutil.rmtree(left)
-            (folder / METRICS_FILE).unlink(missing_ok=True)
-        else:
-            drop_after(checkpoints, checkpoint_step(found[0]))
-    return gathered(found)[0]
-
-
-def last_saved(checkpoints: Path) -> int | None:
-    """Return the step of the last checkpoint that was finished, None where there is none."""
-    return next((checkpoint_step(path) for path in checkpoints_in(checkpoints) if (path / MARK_FILE).is_file()), None)
+    return carry_out(
+        trainer,
+        stopping,
+        stage=stage,
+        backend=backend,
+        loaded=loaded,
+        folder=folder,
+        steps=steps,
+        checkpoint=checkpoint,
+        events=events,
+        command=command,
+        before_saving=flush_rollouts,
+    )
 
 
 def _end_tokens(loaded: Any) -> set[int]:

@@ -7,10 +7,9 @@ checkpoints that are whole or do not count, and a run that was killed goes on as
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from finlmm_core.domain import Sample
 from finlmm_core.plugins.bases import ModelBackend
@@ -18,24 +17,16 @@ from finlmm_core.rewards.reward_set import RewardSet
 from finlmm_core.train.checkpoints import checkpoint_step
 from finlmm_core.train.config import StageConfig
 from finlmm_core.train.events import Silent, TrainEvents
-from finlmm_core.train.grpo import METRICS_FILE, checkpoint_to_resume, last_saved
-from finlmm_core.train.grpo_failures import TrainingStopped, what_happened
-from finlmm_core.train.parallel import process_number, wait_for_all, whole_weights
+from finlmm_core.train.metrics import METRICS_FILE
+from finlmm_core.train.parallel import process_number
 from finlmm_core.train.sft_options import length_of, sft_arguments
+from finlmm_core.train.stage_run import StageResult, carry_out, checkpoint_to_resume, without_noise
 
 if TYPE_CHECKING:
     from finlmm_core.store.images import ImageStore
 
 
-class SftResult(NamedTuple):
-    """A finished stage."""
-
-    model: Path  # a folder that from_pretrained loads
-    steps: int  # optimizer steps in all
-    resumed_from: int  # steps that an earlier run had done
-    seconds: float  # of this run
-
-
+@without_noise()
 def train_sft(
     stage: StageConfig,
     backend: ModelBackend,
@@ -48,7 +39,7 @@ def train_sft(
     events: TrainEvents | None = None,
     path: str = "sft",
     command: str = "finlmm train CONFIG --resume",
-) -> SftResult:
+) -> StageResult:
     """Train a model on the worked solutions of samples; return where it is.
 
     Files below the folder: ``metrics.jsonl`` (a line a log), ``checkpoints/``, and at the end ``model/``.
@@ -69,21 +60,18 @@ def train_sft(
         ConfigError: a mistake in the options, before any weights are loaded.
         TrainingStopped: out of memory, a loss that is no number, a signal ...
     """
-    events = events or Silent()
-    checkpoints = folder / "checkpoints"
-    arguments = sft_arguments(stage.sft, path, folder=checkpoints, seed=seed)
+    arguments = sft_arguments(stage.sft, path, folder=folder / "checkpoints", seed=seed)
+    first = process_number() == 0
+    events = events if events is not None and first else Silent()
     steps = len(samples) // length_of(arguments, len(samples)).samples_per_step
     keep = arguments.save_total_limit
     arguments.max_steps, arguments.save_total_limit = steps, None
 
-    first = process_number() == 0
     checkpoint = checkpoint_to_resume(folder, resume, first, events)
     done = checkpoint_step(checkpoint) if checkpoint is not None else 0
 
     # What is heavy is imported and loaded from here on.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from transformers import PrinterCallback, ProgressCallback
-
     from finlmm_core.train.grpo_callbacks import Keeping, MetricsFile, Stopping, drop_metrics_after
     from finlmm_core.train.sft_rows import SolutionDataset
     from finlmm_core.train.sft_trainer import WarmUpTrainer
@@ -105,30 +93,15 @@ def train_sft(
             stopping,
         ],
     )
-    for shown_elsewhere in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(shown_elsewhere)
-
-    if first:
-        events.stage_began(stage.name, stage.method, steps, done)
-    begun = time.perf_counter()
-    try:
-        with stopping.listening():
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
-    except BaseException as error:
-        what = what_happened(error)
-        if what is None:
-            raise
-        raise TrainingStopped(stage.name, trainer.state.global_step, what, last_saved(checkpoints), command) from error
-    if stopping.stopped is not None and trainer.state.global_step < steps:
-        what = f"stopped by {stopping.stopped}."
-        raise TrainingStopped(stage.name, trainer.state.global_step, what, last_saved(checkpoints), command)
-
-    model = folder / "model"
-    with whole_weights(trainer.accelerator, trainer.model_wrapped) as module:
-        if first:
-            backend.save(loaded, module, model)
-    wait_for_all()
-    seconds = time.perf_counter() - begun
-    if first:
-        events.stage_ended(stage.name, seconds)
-    return SftResult(model, steps, done, seconds)
+    return carry_out(
+        trainer,
+        stopping,
+        stage=stage,
+        backend=backend,
+        loaded=loaded,
+        folder=folder,
+        steps=steps,
+        checkpoint=checkpoint,
+        events=events,
+        command=command,
+    )
