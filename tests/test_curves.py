@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,6 @@ from finlmm_core.train.evaluation import Evaluation, Graded, summarise
 from finlmm_core.train.metrics import Series, ends, read_metrics, smoothed
 
 EVIL = '</pre></script><script>window.pwned=1</script><img src=x onerror="window.pwned=2"> & "quoted"'
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def metrics_of(step: int, last: int) -> dict[str, Any]:
@@ -207,17 +204,6 @@ def test_bars_escape_their_names_and_stay_in_the_chart() -> None:
 
 
 # ------------------------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from finlmm_core.steps.report.html import script_json
 from finlmm_core.steps.samples import DocumentRecord, Provenance, SamplesConfig, build_samples
 
 EVIL = '</script><script>window.pwned=1</script><img src=x onerror="window.pwned=2"> & "quoted" \u2028 <!-- <script>'
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def _with_evil(record: DocumentRecord) -> DocumentRecord:
@@ -98,17 +96,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     folder = tmp_path_factory.mktemp("page")
     path = folder / "report/index.html"
     return path, write_report(report_input(folder, samples=400, text_samples=400), path)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 class Opened:

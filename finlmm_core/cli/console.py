@@ -7,16 +7,13 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as RichBars
+from rich.progress import TaskID
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from finlmm_core.steps.progress import Progress
 from finlmm_core.steps.runner import RunSummary
-
-#: A plain log gets a line at most this often, in seconds.
-PLAIN_LINE_SECONDS = 10.0
+from finlmm_core.terminal import PLAIN_LINE_SECONDS, counting_bars
 
 
 class ConsoleProgress(Progress):
@@ -36,14 +33,7 @@ class BarProgress(ConsoleProgress):
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
-        self.bars = RichBars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-        )
+        self.bars = counting_bars(self.console)
         self.tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> BarProgress:

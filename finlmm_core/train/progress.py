@@ -10,16 +10,14 @@ from typing import TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as RichBars
+from rich.progress import TaskID
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from finlmm_core.terminal import PLAIN_LINE_SECONDS, counting_bars
 from finlmm_core.train.events import Silent
 from finlmm_core.train.metrics import TOTAL, reward_name
 
-#: A plain log gets a line at most this often, in seconds.
-PLAIN_LINE_SECONDS = 10.0
 #: Beside the rewards: metric of TRL -> what a reader calls it, in the order in which they are shown.
 _OTHERS = {
     "reward_std": "spread in a group",
@@ -75,14 +73,7 @@ class LiveProgress(TrainProgress):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True)
-        self.bars = RichBars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-        )
+        self.bars = counting_bars(self.console)
         self.task: TaskID | None = None
         self.history: dict[str, list[float]] = {}
         self.live = Live(console=self.console, refresh_per_second=4, get_renderable=self._view)
