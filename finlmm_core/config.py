@@ -37,17 +37,57 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class RayConfig(Section):
+    """How the engine `ray` uses a cluster."""
+
+    address: str | None = Field(
+        default=None,
+        description="`host:port` of a running cluster that this machine is a node of, or `auto` to look for it here; "
+        "if not given the variable RAY_ADDRESS is read, and without that a cluster of this machine alone is started",
+    )
+    min_workers: int = Field(
+        default=1, ge=1, description="workers that are kept on; between these and `engine.workers` it goes by the load"
+    )
+    cpus_per_worker: float = Field(default=1.0, gt=0, description="CPUs that Ray sets apart for a worker")
+    memory_mb_per_worker: int | None = Field(
+        default=None, ge=1, description="memory that Ray sets apart for a worker; none if not given"
+    )
+    tasks_in_flight: int = Field(
+        default=2, ge=1, description="documents that a worker is handed at a time, the one that it is at included"
+    )
+    retries: int = Field(
+        default=3,
+        ge=0,
+        description="times that a document whose worker or machine was lost is done again before it is set aside",
+    )
+    connect_seconds: float = Field(default=60.0, gt=0, description="how long the cluster may take to answer")
+    wait_seconds: float = Field(
+        default=900.0,
+        gt=0,
+        description="the run ends when for so long beyond `document_seconds` no worker has finished anything, as on a "
+        "cluster that has no CPU left",
+    )
+
+
 class EngineConfig(Section):
     """How documents are mapped over processes, and what one document may cost."""
 
-    name: Literal["processes", "serial"] = Field(default="processes", description="'serial' works in this process")
-    workers: int | None = Field(default=None, ge=1, description="processes; as many as there are cores if not given")
+    name: Literal["processes", "serial", "ray"] = Field(
+        default="processes", description="'serial' works in this process, 'ray' over a cluster"
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        description="processes; as many as this machine has cores if not given. Has to be given for a cluster: "
+        "budgets and rates of endpoints are shared out among so many",
+    )
     document_seconds: float = Field(
         default=600.0, gt=0, description="a document that takes longer is set aside; serial cannot stop C code"
     )
     document_memory_mb: int = Field(
         default=4096, ge=256, description="a document whose process grows beyond this is set aside"
     )
+    ray: RayConfig = RayConfig()
 
     def resolved_workers(self) -> int:
         """Return how many processes are used."""

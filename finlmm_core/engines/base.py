@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from finlmm_core.errors import DocumentError, FinlmmError
+from finlmm_core.errors import DocumentError, FinlmmError, disk_error
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -65,11 +64,9 @@ def failure_of(error: Exception) -> DocumentError:
         return error
     if isinstance(error, FinlmmError):
         raise error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        raise FinlmmError(
-            f"Cannot write: {error.strerror} ({error.filename or 'the run folder'}).",
-            hint="Make room and run the same command again: finished documents are kept.",
-        ) from error
+    of_the_disk = disk_error(error) if isinstance(error, OSError) else None
+    if of_the_disk is not None:
+        raise of_the_disk from error
     if isinstance(error, MemoryError):
         return DocumentError("memory_limit", "a piece of work asked for more memory than a document may use")
     trace = "".join(traceback.format_exception(error))

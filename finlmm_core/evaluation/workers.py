@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from finlmm_core.domain import Completion, Sampling
-from finlmm_core.engines.processes import die_with_parent, how_ended
+from finlmm_core.engines.worker import die_with_parent, how_ended
 from finlmm_core.errors import FinlmmError
 from finlmm_core.evaluation.answering import Chunk, answer
 from finlmm_core.plugins.bases import ModelBackend
