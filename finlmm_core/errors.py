@@ -6,6 +6,7 @@ The command line prints the message without a traceback and ends with exit code 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,6 +83,27 @@ class CallFailed(FinlmmError):
     def __init__(self, reason: str, *, hint: str | None = None) -> None:
         super().__init__(f"a model did not answer: {reason}", hint=hint)
         self.reason = reason
+
+
+#: What the system says of a disk that takes no more, and what to do about it.
+_FULL = "Make room (bytes, or files where these are counted) and run the same command again: what is done is kept."
+_NOT_WRITABLE = "Give a folder that can be written to, and run the same command again."
+_DISK = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EIO: "The disk may be broken, or the connection to it: what is done is kept where it can still be read.",
+    errno.EROFS: _NOT_WRITABLE,
+}
+
+
+def disk_error(error: OSError) -> FinlmmError | None:
+    """Return what a user is told where the disk of the run is full, broken or cannot be written to; None otherwise."""
+    hint = _DISK.get(error.errno) if error.errno is not None else None
+    if hint is None:
+        return None
+    where = f" '{error.filename}'" if error.filename else ""
+    return FinlmmError(f"Cannot write{where}: {error.strerror or error}.", hint=hint)
 
 
 class DocumentError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.progress import TaskID
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from finlmm_core.escapes import visible_line
 from finlmm_core.steps.progress import Progress
 from finlmm_core.steps.runner import RunSummary
 from finlmm_core.terminal import PLAIN_LINE_SECONDS, counting_bars
@@ -50,7 +52,7 @@ class BarProgress(ConsoleProgress):
 
     def advance(self, step: str, note: str = "", count: int = 1) -> None:
         if note:  # file names come from outside: shown as text, never as markup
-            self.console.print(Text(note, style="yellow"))
+            self.console.print(Text(visible_line(note), style="yellow"))
         self.bars.advance(self.tasks[step], count)
 
 
@@ -82,7 +84,7 @@ class PlainProgress(ConsoleProgress):
         self._line(f"{step}: {self.done[step]}/{self.totals[step]}, {time.monotonic() - self.started:.1f} s")
 
     def _line(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(visible_line(text), file=sys.stderr, flush=True)
 
 
 def make_progress(*, quiet: bool) -> ConsoleProgress:
@@ -95,7 +97,7 @@ def make_progress(*, quiet: bool) -> ConsoleProgress:
 def print_summary(summary: RunSummary) -> None:
     """Print the run's table: what each step took in, gave, dropped and cost."""
     console = Console()
-    table = RichTable(title=Text(str(summary.run)), title_justify="left")
+    table = RichTable(title=Text(visible_line(str(summary.run))), title_justify="left")
     for heading, justify in (("step", "left"), ("in", "right"), ("out", "left"), ("dropped", "left"), ("s", "right")):
         table.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
     for name, step in summary.steps.items():
@@ -114,13 +116,20 @@ def print_summary(summary: RunSummary) -> None:
         console.print(f"{len({report for report, _, _ in summary.set_aside})} reports were set aside:")
         for report, reason, detail in summary.set_aside:
             first_line = detail.splitlines()[0] if detail else ""
-            console.print(Text(f"  {report}: {reason}" + (f" ({first_line})" if first_line else "")))
+            console.print(Text(visible_line(f"  {report}: {reason}" + (f" ({first_line})" if first_line else ""))))
+    if summary.may_pass:
+        count = len(summary.may_pass)
+        told = "1 of them was" if count == 1 else f"{count} of them were"
+        console.print(f"{told} set aside for a reason that may pass: the same command with --retry tries again.")
     peak = f", {summary.peak_worker_mb:,.0f} MB at most in one process" if summary.peak_worker_mb else ""
     console.print(f"{summary.wall_seconds:,.1f} s{peak}")
-    page = summary.run / "report" / "index.html"
     if "report" in summary.steps:
-        console.print(Text(f"report page: {page}"))
+        _print_path(console, "report page", summary.run / "report" / "index.html")
     if summary.audit is not None:
-        console.print(Text(f"audit page:  {summary.run / 'audit' / 'index.html'}"))
+        _print_path(console, "audit page", summary.run / "audit" / "index.html")
     if "samples" in summary.steps:
-        console.print(Text(f"dataset:     {summary.run / 'samples'}"))
+        _print_path(console, "dataset", summary.run / "samples")
+
+
+def _print_path(console: Console, name: str, path: Path) -> None:
+    console.print(Text(visible_line(f"{name + ':':<12} {path}")))

@@ -14,10 +14,13 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=C", help="One option, such as parse.parser=pdfminer.")
 ]
 OutOption = Annotated[Path | None, typer.Option("-o", "--out", help="Folder of the run, new or to be gone on with.")]
-EngineOption = Annotated[str | None, typer.Option("--engine", help="processes (default) or serial.")]
+EngineOption = Annotated[str | None, typer.Option("--engine", help="processes (default), serial or ray.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", "-j", help="Processes; as many as cores by default.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Of sampling, splits and shuffles.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Redo steps whose options changed, and what follows.")]
+RetryOption = Annotated[
+    bool, typer.Option("--retry", help="Try reports again that a limit, a crash or an error set aside.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 ReportsArgument = Annotated[Path | None, typer.Argument(help="Folder of PDF reports, or one PDF.", show_default=False)]
@@ -46,6 +49,7 @@ def build(
     workers: WorkersOption = None,
     seed: SeedOption = None,
     fresh: FreshOption = False,
+    retry: RetryOption = False,
     audit: Annotated[bool | None, typer.Option("--audit/--no-audit", help="Measure the samples at the end.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -55,7 +59,7 @@ def build(
     A build that was killed goes on where it was with the same command.
     """
     overrides = {**_overrides(reports, out, engine, workers, seed), "audit": {"enabled": audit}}
-    _run(context, "parse", "report", config, settings, overrides, fresh, as_json, quiet)
+    _run(context, "parse", "report", config, settings, overrides, fresh, as_json, quiet, retry)
 
 
 def parse(
@@ -67,12 +71,13 @@ def parse(
     engine: EngineOption = None,
     workers: WorkersOption = None,
     fresh: FreshOption = False,
+    retry: RetryOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Read PDF reports: text blocks, figures, tables, captions."""
     overrides = _overrides(reports, out, engine, workers, None)
-    _run(context, "parse", "parse", config, settings, overrides, fresh, as_json, quiet)
+    _run(context, "parse", "parse", config, settings, overrides, fresh, as_json, quiet, retry)
 
 
 def generate(
@@ -83,12 +88,13 @@ def generate(
     engine: EngineOption = None,
     workers: WorkersOption = None,
     fresh: FreshOption = False,
+    retry: RetryOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Write questions from the parsed text of a run."""
     overrides = _overrides(None, run, engine, workers, None)
-    _run(context, "generate", "generate", config, settings, overrides, fresh, as_json, quiet)
+    _run(context, "generate", "generate", config, settings, overrides, fresh, as_json, quiet, retry)
 
 
 def align(
@@ -99,12 +105,13 @@ def align(
     engine: EngineOption = None,
     workers: WorkersOption = None,
     fresh: FreshOption = False,
+    retry: RetryOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Find for each question of a run the one figure that it is about."""
     overrides = _overrides(None, run, engine, workers, None)
-    _run(context, "align", "align", config, settings, overrides, fresh, as_json, quiet)
+    _run(context, "align", "align", config, settings, overrides, fresh, as_json, quiet, retry)
 
 
 def samples(
@@ -146,18 +153,22 @@ def run_config(
     settings: SetOption = None,
     out: OutOption = None,
     fresh: FreshOption = False,
+    retry: RetryOption = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Run steps of a configuration file, from one to another."""
     files = [config_file, *(config or [])]
-    _run(context, first, last, files, settings, _overrides(None, out, None, None, None), fresh, as_json, quiet)
+    _run(context, first, last, files, settings, _overrides(None, out, None, None, None), fresh, as_json, quiet, retry)
 
 
 def synth(
     out: Annotated[Path, typer.Argument(help="Folder for the PDFs and truth.json.", show_default=False)],
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many reports.")] = 20,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 0,
+    pages: Annotated[
+        int | None, typer.Option("--pages", min=1, help="End each report after the section that reaches so many pages.")
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Make synthetic annual reports with exact ground truth: charts, tables, prose, scans, noise."""
@@ -166,7 +177,9 @@ def synth(
 
     with make_progress(quiet=quiet) as progress:
         progress.begin("synth", count)
-        summary = make_reports(out, count=count, seed=seed, progress=lambda done, total: progress.advance("synth"))
+        summary = make_reports(
+            out, count=count, seed=seed, pages=pages, progress=lambda done, total: progress.advance("synth")
+        )
         progress.end("synth")
     if not quiet:
         typer.echo(
@@ -197,6 +210,7 @@ def _run(
     fresh: bool,
     as_json: bool,
     quiet: bool,
+    retry: bool = False,
 ) -> None:
     from finlmm_core.cli.console import make_progress, print_summary
     from finlmm_core.config import load_config
@@ -216,7 +230,7 @@ def _run(
     loaded = load_config(files, settings or (), overrides, context.obj)
     progress = make_progress(quiet=quiet or as_json)
     with progress:
-        summary = run_steps(loaded, context.obj, first=first, last=last, fresh=fresh, progress=progress)
+        summary = run_steps(loaded, context.obj, first=first, last=last, fresh=fresh, retry=retry, progress=progress)
     if as_json:
         typer.echo(summary.model_dump_json())
     elif not quiet:

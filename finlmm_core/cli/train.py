@@ -13,6 +13,7 @@ import typer
 
 from finlmm_core.cli.data import ConfigOption, JsonOption, OutOption, QuietOption, SeedOption, SetOption
 from finlmm_core.errors import FinlmmError
+from finlmm_core.escapes import visible_text
 
 if TYPE_CHECKING:
     from finlmm_core.config import RunConfig
@@ -95,7 +96,7 @@ def train(
                 drop_bad=drop_bad,
                 show=0 if quiet else show,
                 events=progress,
-                tell=lambda line: typer.echo(line, err=as_json),
+                tell=lambda line: typer.echo(visible_text(line), err=as_json),
                 command=command,
             )
     except FinlmmError as error:

@@ -19,7 +19,7 @@ from finlmm_core.errors import DocumentError
 from finlmm_core.plugins.bases import Aligner, Generator, ModelBackend, OcrEngine, Parser
 from finlmm_core.steps.align import AlignConfig, align_document
 from finlmm_core.steps.services import DocumentServices
-from finlmm_core.steps.sources import SourceFile
+from finlmm_core.steps.sources import SourceFile, check_unchanged
 from finlmm_core.store.documents import DocumentStore
 from finlmm_core.store.images import ImageStore
 from finlmm_core.store.run import STEP_FOLDERS
@@ -39,6 +39,7 @@ class DocumentContext:
     def __init__(self, run: Path, reports: Path, source: SourceFile) -> None:
         self.run = run
         self.source = source
+        self.reports = reports
         self.pdf = reports / source.relative
         self.images = ImageStore(run / "images")
 
@@ -115,6 +116,7 @@ class ParseStep(DocumentStep):
         self.ocr = ocr
 
     def run(self, context: DocumentContext) -> StepResult:
+        check_unchanged(context.reports, context.source)
         parsed = self.parser.parse(context.pdf, context.images, self.ocr)
         if parsed.id != context.source.sha256:
             raise DocumentError(

@@ -22,6 +22,8 @@ from finlmm_core.store.manifest import SCHEMA_VERSION, key_of
 #: All steps in order. The first three take one document at a time.
 STEPS = ("parse", "generate", "align", "samples", "report")
 DOCUMENT_STEPS = STEPS[:3]
+#: Reasons that may lie in the machine, its load or a plugin and not in the document: ``--retry`` tries these again.
+MAY_PASS = frozenset({"time_limit", "memory_limit", "crashed", "error", "changed_while_read"})
 
 
 def make_document_steps(config: RunConfig, plugins: Plugins, names: Sequence[str]) -> list[DocumentStep]:
@@ -93,12 +95,19 @@ class DocumentWork:
     """What is done with one document: its steps in order, those with an unchanged key left out.
 
     An instance is pickled to worker processes.
+
+    Args:
+        run: the run's folder.
+        reports: the folder of the reports.
+        steps: in order.
+        retry: whether documents that were set aside for a reason that may pass are taken through the steps again.
     """
 
-    def __init__(self, run: Path, reports: Path, steps: Sequence[DocumentStep]) -> None:
+    def __init__(self, run: Path, reports: Path, steps: Sequence[DocumentStep], retry: bool = False) -> None:
         self.run = run
         self.reports = reports
         self.steps = tuple(steps)
+        self.retry = retry
 
     def first_key(self, context: DocumentContext) -> str | None:
         """Return the key of what the first step reads; None where the step before it set the document aside."""
@@ -128,7 +137,7 @@ class DocumentWork:
                 break
             key = self.key(step, input_key)
             header = context.store(step.name).header(task.sha256)
-            if header is None or header.key != key:
+            if header is None or header.key != key or self._tries_again(header):
                 return None
             done.append(Done(step.name, header, 0.0))
             input_key = key if header.status == "done" else None
@@ -175,7 +184,7 @@ class DocumentWork:
                 continue
             key = self.key(step, input_key)
             header = context.store(step.name).header(task.sha256)
-            if header is None or header.key != key or step.name == again:
+            if header is None or header.key != key or step.name == again or self._tries_again(header):
                 done.append(make(context, step, key))
             else:
                 done.append(Done(step.name, header, 0.0))
@@ -190,11 +199,19 @@ class DocumentWork:
         kept = key_of(key, "again") if again else key
         return context.store(step.name).write(context.source.sha256, kept, "null", [reason], {}, "set_aside")
 
+    def _tries_again(self, header: Header) -> bool:
+        return self.retry and may_pass(header)
+
     def _forget(self, context: DocumentContext, step: DocumentStep) -> None:
         """Remove what an earlier run had made of a document that is set aside now."""
         store = context.store(step.name)
         store.path(context.source.sha256).unlink(missing_ok=True)
         store.rejected_path(context.source.sha256).unlink(missing_ok=True)
+
+
+def may_pass(header: Header) -> bool:
+    """Tell whether a document was set aside for a reason that may not come again."""
+    return header.status == "set_aside" and not MAY_PASS.isdisjoint(header.rejections)
 
 
 def changed_options(before: Any, now: Any, path: str = "") -> list[str]:

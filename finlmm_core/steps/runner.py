@@ -20,7 +20,7 @@ from finlmm_core.audit.run import AuditResult
 from finlmm_core.config import RunConfig
 from finlmm_core.domain import Frozen
 from finlmm_core.engines import make_engine
-from finlmm_core.errors import FinlmmError
+from finlmm_core.errors import FinlmmError, disk_error
 from finlmm_core.plugins.manager import Plugins
 from finlmm_core.steps.document_steps import DocumentContext, DocumentStep
 from finlmm_core.steps.plan import (
@@ -30,12 +30,14 @@ from finlmm_core.steps.plan import (
     Done,
     changed_options,
     make_document_steps,
+    may_pass,
 )
 from finlmm_core.steps.progress import Progress
 from finlmm_core.steps.report.step import run_report_step
 from finlmm_core.steps.samples import SAMPLES_VERSION, DocumentRecord, Provenance, build_samples
 from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
 from finlmm_core.store.atomic import write_atomic
+from finlmm_core.store.documents import DocumentStore, Header
 from finlmm_core.store.manifest import SCHEMA_VERSION, StepRecord, git_revision, key_of
 from finlmm_core.store.run import CONFIG_FILE, RunFolder
 
@@ -61,6 +63,9 @@ class RunSummary(Frozen):
     steps: dict[str, StepSummary]
     audit: AuditResult | None = Field(default=None, description="of the samples; None where that was not asked for")
     set_aside: tuple[tuple[str, str, str], ...] = Field(description="(report, reason, detail), by report")
+    may_pass: tuple[str, ...] = Field(
+        default=(), description="reports set aside for a reason that may not come again, see ``retry`` of run_steps"
+    )
     wall_seconds: float
     peak_worker_mb: float
 
@@ -72,6 +77,7 @@ def run_steps(
     first: str = STEPS[0],
     last: str = STEPS[-1],
     fresh: bool = False,
+    retry: bool = False,
     progress: Progress | None = None,
 ) -> RunSummary:
     """Run the steps from ``first`` to ``last`` and return what came out.
@@ -84,11 +90,13 @@ def run_steps(
         first: first step, one of STEPS.
         last: last step.
         fresh: do a step again, and all after it, where its options differ from those it was begun with.
+        retry: take documents through the steps again that were set aside for a reason that may pass: a limit of time
+            or memory, a crash, a plugin's error, a file that changed while it was read.
         progress: hears of progress.
 
     Raises:
         FinlmmError: a step was begun with other options and ``fresh`` is not set, a result that is needed is missing,
-            another process works in the folder, a plugin cannot work here.
+            another process works in the folder, a plugin cannot work here, the disk is full or cannot be written to.
     """
     if config.out is None:
         raise FinlmmError("No folder for the run was given.", hint="Give one with -o, or as 'out' in the config.")
@@ -101,7 +109,14 @@ def run_steps(
     sources = _sources(config, run, first)
     options = _resolved_options(config, document_steps, names)
     stale = _changed_steps(run, names, options, fresh)
-    return _Run(config, plugins, run, sources, names, document_steps, options, stale, progress or Progress()).go()
+    going = _Run(config, plugins, run, sources, names, document_steps, options, stale, retry, progress or Progress())
+    try:
+        return going.go()
+    except OSError as error:
+        told = disk_error(error)
+        if told is None:
+            raise
+        raise told from error
 
 
 class _Run:
@@ -117,6 +132,7 @@ class _Run:
         document_steps: Sequence[DocumentStep],
         options: dict[str, dict[str, Any]],
         stale: Sequence[str],
+        retry: bool,
         progress: Progress,
     ) -> None:
         self.config = config
@@ -127,6 +143,7 @@ class _Run:
         self.document_steps = document_steps
         self.options = options
         self.stale = stale
+        self.retry = retry
         self.progress = progress
         self.started = time.monotonic()
         self.peak_mb = 0.0
@@ -157,6 +174,7 @@ class _Run:
             steps=self.summaries,
             audit=self.audit,
             set_aside=tuple(self._set_aside()),
+            may_pass=tuple(self._may_pass()),
             wall_seconds=round(time.monotonic() - self.started, 2),
             peak_worker_mb=round(self.peak_mb, 1),
         )
@@ -165,7 +183,8 @@ class _Run:
 
     def _run_document_steps(self) -> None:
         engine = make_engine(self.config.engine)
-        work = DocumentWork(self.run.path, self.sources.root, self.document_steps)
+        # Absolute: workers may be started elsewhere.
+        work = DocumentWork(self.run.path.absolute(), self.sources.root, self.document_steps, self.retry)
         label = " + ".join(step.name for step in self.document_steps)
         done: dict[str, list[Done]] = {}
         tasks: list[SourceFile] = []
@@ -348,13 +367,21 @@ class _Run:
         return versions
 
     def _set_aside(self) -> Iterator[tuple[str, str, str]]:
+        for source, store, _ in self._aside():
+            for item in store.rejected(source.sha256):
+                yield source.relative, item.reason, item.detail
+
+    def _may_pass(self) -> Iterator[str]:
+        return (source.relative for source, _, header in self._aside() if may_pass(header))
+
+    def _aside(self) -> Iterator[tuple[SourceFile, DocumentStore, Header]]:
         for source in self.sources.files:
             context = DocumentContext(self.run.path, self.sources.root, source)
             for step in self.document_steps:
-                header = context.store(step.name).header(source.sha256)
+                store = context.store(step.name)
+                header = store.header(source.sha256)
                 if header is not None and header.status == "set_aside":
-                    for item in context.store(step.name).rejected(source.sha256):
-                        yield source.relative, item.reason, item.detail
+                    yield source, store, header
 
 
 class RunCorpus:
@@ -377,7 +404,7 @@ def _sources(config: RunConfig, run: RunFolder, first: str) -> Sources:
         return read_sources(run.path)
     if config.reports is None:
         raise FinlmmError("No reports were given.", hint="Give a folder of PDFs, or 'reports' in the config.")
-    return find_sources(config.reports)
+    return find_sources(config.reports, run.path)
 
 
 def _resolved_options(

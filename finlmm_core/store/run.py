@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finlmm_core.errors import FinlmmError
+from finlmm_core.escapes import visible_line
 from finlmm_core.store.atomic import sweep_temporaries, write_atomic
 from finlmm_core.store.images import ImageStore
 from finlmm_core.store.manifest import StepRecord
@@ -98,6 +99,12 @@ class RunFolder:
             yield
 
     def _refuse_strange_folder(self) -> None:
+        try:
+            str(self.path.absolute()).encode()
+        except UnicodeEncodeError:  # manifests and pages could not name it
+            raise FinlmmError(
+                f"The name of the folder '{visible_line(str(self.path))}' is not UTF-8.", hint="Give another folder."
+            ) from None
         if self.path.exists() and not self.path.is_dir():
             raise FinlmmError(f"'{self.path}' is a file; expected a folder for the run.")
         if self.path.is_dir():
