@@ -130,6 +130,7 @@ def make_reports(
     seed: int = 0,
     *,
     chinese: float = 0.2,
+    pages: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SynthSummary:
     """Write synthetic annual reports and their truth.
@@ -142,6 +143,7 @@ def make_reports(
         count: number of reports.
         seed: another seed gives other companies.
         chinese: share of reports in Chinese, 0 to 1.
+        pages: end each report after the section that reaches so many pages; whole reports if None.
         progress: called with (reports done, reports in all).
 
     Raises:
@@ -149,10 +151,10 @@ def make_reports(
         FinlmmError: a number is out of range.
     """
     require_libraries()
-    if count < 1 or not 0 <= chinese <= 1:
+    if count < 1 or not 0 <= chinese <= 1 or (pages is not None and pages < 1):
         raise FinlmmError(
-            f"Cannot make {count} reports with a share of {chinese} in Chinese.",
-            hint="The number of reports must be 1 or more, and the share between 0 and 1.",
+            f"Cannot make {count} reports of {pages or 'all'} pages with a share of {chinese} in Chinese.",
+            hint="The numbers of reports and pages must be 1 or more, and the share between 0 and 1.",
         )
     from finlmm_core.synth.report import ReportMaker
 
@@ -166,11 +168,11 @@ def make_reports(
     size = 0
     for index, plan in enumerate(plans):
         maker = ReportMaker(plan.company, plan.year, plan.phrases, plan.sector, plan.units)
-        maker.write()
+        maker.write(pages)
         data = maker.pdf()
         size += len(data)
         write_atomic(out / plan.file, data)
-        pages = maker.flow.pages
+        drafts = maker.flow.pages
         reports.append(
             TruthReport(
                 file=plan.file,
@@ -179,11 +181,11 @@ def make_reports(
                 year=plan.year,
                 language=plan.company.language,
                 title=maker.title,
-                pages=tuple(page.truth() for page in pages),
-                figures=tuple(figure for page in pages for figure in page.figures),
-                noise=tuple(item for page in pages for item in page.noise),
-                statements=tuple(item for page in pages for item in page.statements),
-                blocks=tuple(block for page in pages for block in page.blocks),
+                pages=tuple(page.truth() for page in drafts),
+                figures=tuple(figure for page in drafts for figure in page.figures),
+                noise=tuple(item for page in drafts for item in page.noise),
+                statements=tuple(item for page in drafts for item in page.statements),
+                blocks=tuple(block for page in drafts for block in page.blocks),
             )
         )
         if progress is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from finlmm_core.domain import Box
 from finlmm_core.synth import noise
@@ -62,31 +62,37 @@ class ReportMaker:
 
     # ------------------------------------------------------------------ outline
 
-    def write(self) -> None:
-        """Fill all pages."""
+    def write(self, pages: int | None = None) -> None:
+        """Fill all pages; where a number of pages is given, end after the section that reaches it."""
         scans = self.rng.random() < 0.4
         self._cover()
         if self.contents:
             self.flow.new_page()
-        self._letter()
-        for section in self.rng.sample([self._overview, self._overview_with_charts], 1):
+        for section in self._outline(scans):
             section()
-        self._segments()
-        self._regions()
-        self._costs()
-        if self.rng.random() < 0.6:
-            self._prose("strategy", "h_strategy", columns=self.rng.choice([1, 2]))
-        if self.rng.random() < 0.4:
-            self._sites()
-        self._liquidity()
-        if self.rng.random() < 0.5:
-            self._prose("risk", "h_risk", columns=2)
-        self._statements(scanned=scans and self.rng.random() < 0.6)
-        self._prose("notes", "h_notes", columns=self.rng.choice([1, 2, 2]))
-        if scans:
-            self._audit()
+            if pages is not None and len(self.flow.pages) >= pages:
+                break
         if self.contents:
             self._contents(self.flow.pages[1])
+
+    def _outline(self, scans: bool) -> Iterator[Callable[[], None]]:
+        """Yield the sections in order; which ones is drawn only when it is their turn."""
+        yield self._letter
+        yield from self.rng.sample([self._overview, self._overview_with_charts], 1)
+        yield self._segments
+        yield self._regions
+        yield self._costs
+        if self.rng.random() < 0.6:
+            yield lambda: self._prose("strategy", "h_strategy", columns=self.rng.choice([1, 2]))
+        if self.rng.random() < 0.4:
+            yield self._sites
+        yield self._liquidity
+        if self.rng.random() < 0.5:
+            yield lambda: self._prose("risk", "h_risk", columns=2)
+        yield lambda: self._statements(scanned=scans and self.rng.random() < 0.6)
+        yield lambda: self._prose("notes", "h_notes", columns=self.rng.choice([1, 2, 2]))
+        if scans:
+            yield self._audit
 
     def _contents(self, page: PageDraft) -> None:
         """Fill the page kept for the table of contents: titles, dots, page numbers."""
