@@ -17,7 +17,7 @@ from adversarial_rollouts import completion, rollout_sample, rollouts
 from finlmm_rewards.adversarial import Adversarial
 from finlmm_rewards.adversarial.buffer import Buffer, Example, draw
 from finlmm_rewards.adversarial.encoder import HashedWords, load_encoder
-from finlmm_rewards.adversarial.measures import auc, brier, calibration_error
+from finlmm_rewards.adversarial.measures import auc, auc_within, brier, calibration_error
 from finlmm_rewards.adversarial.options import AdversarialOptions
 from finlmm_rewards.adversarial.reading import Reading
 
@@ -77,6 +77,25 @@ def test_warm_steps_and_least_auc_keep_it_from_judging() -> None:
             made.observe(*rollouts(step))
         assert (late.score(rollouts(0)[0])[0].value is None) == (step < 6)
     assert strict.score(rollouts(0)[0])[0].reason == "auc_too_low"
+
+
+def test_who_only_knows_which_questions_are_hard_does_not_judge() -> None:
+    made = reward(least_auc=0.6, held_out=0.5, every=2, lr=0.003, epochs=4.0)
+    chance = random.Random(0)
+    for step in range(8):
+        contexts, scores = rollouts(step)
+        same: dict[str, str] = {}  # all of a group think alike, and whether they are right is a matter of the question, and of luck
+        for place, context in enumerate(contexts):
+            hard = int(context.sample.id[-1]) % 2
+            written = context.completion.replace("<think>", "<think>This is hard. " if hard else "<think>Easy. ")
+            thinking = same.setdefault(context.group_id, written)
+            contexts[place] = context.model_copy(update={"completion": thinking})
+            scores["accuracy"][place] = Score(value=float(chance.random() < (0.1 if hard else 0.9)))
+        metrics = dict(made.observe(contexts, scores))
+    assert metrics["auc_within"] == 0.5
+    assert made.score(contexts)[0].reason == "auc_too_low"
+    made.learner.auc_within = metrics["auc"]
+    assert metrics["auc"] > 0.6 and made.score(contexts)[0].value is not None
 
 
 def test_it_learns_to_tell_right_from_wrong_on_questions_it_never_learned_from(
@@ -149,6 +168,15 @@ def test_every_token_is_pooled_exactly_once() -> None:
         assert pooled == HashedWords().ids(["What was it?"])[0] + [2] + HashedWords().ids([text])[0]
         for before, after in pairwise(windows):
             assert before.ids[before.last - 16 : before.last] == after.ids[after.first - 16 : after.first]
+
+
+def test_tiny_sees_which_words_of_the_thinking_the_question_has() -> None:
+    read = [Reading("What was the profit of Navy 2022?", "Image 1: Lime 2023 40. Image 2: Navy 2022, so 20.")]
+    (window,) = reward().learner.module.reader.windows(read)[0]
+    words = HashedWords()
+    common = {token for token, kind in zip(window.ids, window.types, strict=True) if kind == 2}
+    assert common == set(words.ids(["Navy"])[0])  # numbers are read digit by digit: marks look them up
+    assert set(window.types[: window.ids.index(words.end)]) == {0}
 
 
 def test_one_text_is_read_the_same_alone_and_in_company(trained: tuple[Adversarial, list[dict[str, float]]]) -> None:
@@ -339,6 +367,14 @@ def test_the_measures_are_those_of_scikit_learn() -> None:
         assert auc(said, labels) == pytest.approx(roc_auc_score(labels, said))
         assert brier(said, labels) == pytest.approx(brier_score_loss(labels, said))
     assert auc([0.1, 0.2], [1, 1]) is None
+
+
+def test_within_groups_pairs_of_one_group_count_and_no_others() -> None:
+    said, labels, groups = [0.9, 0.8, 0.9, 0.2, 0.3, 0.1], [1, 0, 1, 1, 0, 0], "aaabbb"
+    # a: both right ones above the wrong one; b: one pair of two
+    assert auc_within(said, labels, groups) == pytest.approx(3 / 4)
+    assert auc_within([0.9] * 3 + [0.1] * 3, labels, groups) == 0.5  # which group, and no more
+    assert auc_within(said, [1, 1, 1, 0, 0, 0], groups) is None
     assert brier([], []) is None and calibration_error([], []) is None
     assert calibration_error([0.25] * 4, [1, 0, 0, 0]) == pytest.approx(0.0)
     assert calibration_error([0.95] * 4, [1, 0, 0, 0]) == pytest.approx(0.7)

@@ -19,6 +19,7 @@ class Example(NamedTuple):
     label: int  # 1: its answer was right
     kind: str  # '' for a rollout, else what was corrupted in it
     round: int  # rounds of training that were done when it came
+    group: str = ""  # completions of one prompt in one step: what the policy's advantages compare
 
 
 def is_held_out(sample: Sample, share: float) -> bool:

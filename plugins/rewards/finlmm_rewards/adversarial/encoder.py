@@ -20,6 +20,9 @@ from finlmm_rewards.adversarial.reading import Reading
 
 _MINILM = "all_minilm_l6_v2"
 _TINY = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+#: Of 'tiny': question, thinking, and words of the thinking that stand in the question. Comparing words takes a network
+#: that begins untrained longer than a run has; the feature is DrQA's exact match (Chen et al., 2017).
+_TINY_TYPES = 3
 _TINY_VOCABULARY = 4096
 
 
@@ -27,7 +30,7 @@ class Window(NamedTuple):
     """One stretch of tokens that the encoder reads at once."""
 
     ids: list[int]
-    types: list[int]  # 0: question, 1: thinking
+    types: list[int]  # 0: question, 1: thinking, 2: a word of the thinking that the question has too
     first: int  # tokens from here to ``last`` are pooled: every token of a text in exactly one of its windows
     last: int
 
@@ -38,6 +41,7 @@ class HashedWords:
     pad, begin, end, mask = 0, 1, 2, 3
     _whole = {MASK: 3, HOLDS: 4, FAILS: 5, UNREAD: 16}
     _pieces = re.compile(r"\[(?:MASK|RIGHT|WRONG|UNREAD)\]|[^\W\d_]+|\d|[^\w\s]|_")
+    words = 17  # tokens from here on are words and signs; below are digits and marks
     _chinese = re.compile(r"[㐀-鿿]")
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -53,7 +57,8 @@ def _hashed(piece: str) -> tuple[int, ...]:
         return tuple(token for character in piece for token in _hashed(character))
     if piece.isdigit() and piece.isascii():
         return (6 + int(piece),)
-    return (17 + zlib.crc32(piece.lower().encode()) % (_TINY_VOCABULARY - 17),)
+    first = HashedWords.words
+    return (first + zlib.crc32(piece.lower().encode()) % (_TINY_VOCABULARY - first),)
 
 
 class PretrainedWords:
@@ -95,6 +100,7 @@ class Encoder:
         self._overlap = overlap
         self._question = question
         self._types = getattr(network.config, "type_vocab_size", 0) > 1
+        self._common = getattr(network.config, "type_vocab_size", 0) > 2
 
     def windows(self, readings: Sequence[Reading]) -> list[list[Window]]:
         """Return the windows of each text; a long thinking has several, which overlap."""
@@ -106,6 +112,7 @@ class Encoder:
         if len(question) > self._question:  # what is asked stands at the end as often as at the beginning
             tail = self._question // 2
             question = question[: self._question - tail] + question[-tail:]
+        common = {token for token in question if token >= HashedWords.words} if self._common else set()
         begin = [] if self.words.begin is None else [self.words.begin]
         end = [] if self.words.end is None else [self.words.end]
         head = [*begin, *question, *end]
@@ -115,7 +122,7 @@ class Encoder:
         while True:
             piece = thinking[start : start + room]
             ids = [*head, *piece, *end]
-            types = [0] * len(head) + [1] * (len(ids) - len(head))
+            types = [0] * len(head) + [2 if token in common else 1 for token in piece] + [1] * len(end)
             first = len(head) + self._overlap if found else len(begin)
             found.append(Window(ids, types, first, len(head) + len(piece)))
             if start + room >= len(thinking):
@@ -176,7 +183,11 @@ def load_encoder(name: str, *, window: int, overlap: int, question_tokens: int) 
     words: HashedWords | PretrainedWords
     if name == "tiny":
         config = transformers.BertConfig(
-            vocab_size=_TINY_VOCABULARY, max_position_embeddings=window, initializer_range=0.05, **_TINY
+            vocab_size=_TINY_VOCABULARY,
+            max_position_embeddings=window,
+            type_vocab_size=_TINY_TYPES,
+            initializer_range=0.05,
+            **_TINY,
         )
         network, words = transformers.BertModel(config, add_pooling_layer=False), HashedWords()
     else:

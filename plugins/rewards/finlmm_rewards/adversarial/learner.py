@@ -14,7 +14,7 @@ from finlmm_core import FinlmmError
 from finlmm_rewards.adversarial.buffer import Buffer, Example, draw
 from finlmm_rewards.adversarial.discriminator import Discriminator, in_batches, read_all, weights_by_name
 from finlmm_rewards.adversarial.encoder import load_encoder
-from finlmm_rewards.adversarial.measures import auc, brier, calibration_error
+from finlmm_rewards.adversarial.measures import auc, auc_within, brier, calibration_error
 from finlmm_rewards.adversarial.options import AdversarialOptions
 from finlmm_rewards.adversarial.reading import Reading
 
@@ -76,6 +76,7 @@ class Learner:
         self.observed = 0
         self.shift = 0.0  # added to logits, so that the probabilities' mean is the share of right answers
         self.auc: float | None = None
+        self.auc_within: float | None = None  # of pairs of one group: an advantage sees no other differences
 
     # ---------------------------------------------------------------------------------------------------- use
 
@@ -112,7 +113,7 @@ class Learner:
         if self.observed % self.options.every == 0 and self._enough():
             metrics |= self._train_round()
             metrics |= self.measure()
-            self.auc = metrics.get("auc")
+            self.auc, self.auc_within = metrics.get("auc"), metrics.get("auc_within")
         return metrics
 
     def _enough(self) -> bool:
@@ -219,8 +220,8 @@ class Learner:
     def measure(self) -> dict[str, float]:
         """Return how good it is on held-out rollouts; what cannot be measured is left out.
 
-        ``auc``, ``ece`` and ``brier`` are of the policy's own rollouts; ``corruption_auc/<kind>`` tells right rollouts
-        from copies of right ones with that corruption.
+        ``auc``, ``ece`` and ``brier`` are of the policy's own rollouts, ``auc_within`` of pairs of one group;
+        ``corruption_auc/<kind>`` tells right rollouts from copies of right ones with that corruption.
         """
         examples = self.held_out.examples
         if not examples:
@@ -231,10 +232,11 @@ class Learner:
         else:
             said = self.probabilities(_readings(examples))
         pairs = list(zip(said, examples, strict=True))
-        own = [(value, example.label) for value, example in pairs if not example.kind]
-        values, labels = [value for value, _ in own], [label for _, label in own]
+        own = [(value, example) for value, example in pairs if not example.kind]
+        values, labels = [value for value, _ in own], [example.label for _, example in own]
         found = {"auc": auc(values, labels), "ece": calibration_error(values, labels), "brier": brier(values, labels)}
-        right = [value for value, label in own if label]
+        found["auc_within"] = auc_within(values, labels, [example.group for _, example in own])
+        right = [value for value, example in own if example.label]
         for kind in sorted({example.kind for example in examples if example.kind}):
             wrong = [value for value, example in pairs if example.kind == kind]
             found[f"corruption_auc/{kind}"] = auc([*right, *wrong], [1] * len(right) + [0] * len(wrong))
@@ -251,6 +253,7 @@ class Learner:
             "observed": self.observed,
             "shift": self.shift,
             "auc": self.auc,
+            "auc_within": self.auc_within,
             "random": json.dumps([version, list(numbers), spare]),
             "dropout": self._dropout.get_state(),
             "training": self.training.to_json(),
@@ -274,7 +277,8 @@ class Learner:
         """
         own = weights_by_name(self.module)
         weights = {name[8:]: tensor for name, tensor in state.items() if name.startswith("weights.")}
-        if state.get("encoder") != self.options.encoder or weights.keys() != own.keys():
+        shapes = [{name: tuple(tensor.shape) for name, tensor in side.items()} for side in (weights, own)]
+        if state.get("encoder") != self.options.encoder or shapes[0] != shapes[1]:
             raise FinlmmError(
                 f"the checkpoint's state of the reward 'adversarial' is of the encoder '{state.get('encoder')}'"
                 f"{', frozen or not otherwise' if state.get('encoder') == self.options.encoder else ''}; "
@@ -300,7 +304,7 @@ class Learner:
             for name in ("training", "held_out")
         }
         self.rounds, self.observed = int(state["rounds"]), int(state["observed"])
-        self.shift, self.auc = float(state["shift"]), state["auc"]
+        self.shift, self.auc, self.auc_within = float(state["shift"]), state["auc"], state.get("auc_within")
 
 
 def _readings(examples: Sequence[Example]) -> list[Reading]:

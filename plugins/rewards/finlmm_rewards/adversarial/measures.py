@@ -29,6 +29,24 @@ def auc(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     return (ranks - right * (right + 1) / 2) / (right * wrong)
 
 
+def auc_within(probabilities: Sequence[float], labels: Sequence[int], groups: Sequence[str]) -> float | None:
+    """Return the chance that a right one is above a wrong one of its own group; None where no group has both kinds.
+
+    All pairs count the same. Who only knows which groups are hard is at .5 here, whatever ``auc`` says.
+    """
+    places: dict[str, list[int]] = {}
+    for place, group in enumerate(groups):
+        places.setdefault(group, []).append(place)
+    above = pairs = 0.0
+    for members in places.values():
+        own = [labels[place] for place in members]
+        share = auc([probabilities[place] for place in members], own)
+        if share is not None:
+            number = sum(map(bool, own)) * (len(own) - sum(map(bool, own)))
+            above, pairs = above + share * number, pairs + number
+    return above / pairs if pairs else None
+
+
 def calibration_error(probabilities: Sequence[float], labels: Sequence[int]) -> float | None:
     """Return the expected calibration error over ten bins of equal width: what is said against what is, weighted.
 

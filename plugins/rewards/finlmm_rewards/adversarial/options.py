@@ -64,7 +64,11 @@ class AdversarialOptions(PluginOptions):
         default=0, ge=0, description="observed batches before which it says None; never before its first round"
     )
     least_auc: float = Field(
-        default=0.0, ge=0, lt=1, description="say None while the AUC on held-out questions is below this"
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="say None while the AUC on held-out questions, over all of them or within their groups, is below "
+        "this",
     )
 
     @model_validator(mode="after")

@@ -24,7 +24,8 @@ class Adversarial(Reward):
     An encoder with mean and max pooling and a small head is trained on the policy's rollouts: every ``every`` observed
     batches, on a replay buffer, with the values of the reward ``label`` as labels. Before its first round of training
     it says None, and 0 for a completion without thinking from then on. Each question belongs either to training or to
-    measuring; ``auc``, ``ece``, ``brier`` and ``corruption_auc/<kind>`` are of the latter. See docs/adversarial.md.
+    measuring; ``auc``, ``auc_within``, ``ece``, ``brier`` and ``corruption_auc/<kind>`` are of the latter. See
+    docs/adversarial.md.
     """
 
     name = "adversarial"
@@ -69,7 +70,7 @@ class Adversarial(Reward):
         learner = self._built
         if learner is None or not learner.rounds or learner.observed < self.options.warm_steps:
             return [_NOT_TRAINED] * len(batch)
-        if (learner.auc or 0.0) < self.options.least_auc:
+        if min(learner.auc or 0.0, learner.auc_within or 0.0) < self.options.least_auc:
             return [_NOT_GOOD] * len(batch)
         thinkings = [read_thinking(context) for context in batch]
         read = {
@@ -99,7 +100,8 @@ class Adversarial(Reward):
             if score.value is None or not thinking:
                 continue
             right = score.value >= self.options.right_from
-            examples = [Example(*self._reading(context, thinking), int(right), "", learner.rounds)]
+            read = self._reading(context, thinking)
+            examples = [Example(*read, int(right), "", learner.rounds, context.group_id)]
             if right and self.options.corruptions:
                 chance = random.Random(f"{self._seed}/{learner.observed}/{place}")
                 examples += self._corrupted(context, thinking, examples[0], chance)
@@ -135,7 +137,7 @@ class Adversarial(Reward):
                 break
             read = self._reading(context, text)
             if read.thinking != original.thinking:
-                found.append(Example(*read, 0, kind, original.round))
+                found.append(Example(*read, 0, kind, original.round, original.group))
         return found
 
 
