@@ -84,7 +84,7 @@ def test_who_only_knows_which_questions_are_hard_does_not_judge() -> None:
     chance = random.Random(0)
     for step in range(8):
         contexts, scores = rollouts(step)
-        same: dict[str, str] = {}  # all of a group think alike, and whether they are right is a matter of the question, and of luck
+        same: dict[str, str] = {}  # all of a group think alike: whether they are right is up to question and luck
         for place, context in enumerate(contexts):
             hard = int(context.sample.id[-1]) % 2
             written = context.completion.replace("<think>", "<think>This is hard. " if hard else "<think>Easy. ")
