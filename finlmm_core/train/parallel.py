@@ -6,7 +6,7 @@ and FSDP is used is its configuration's business (configs/accelerate/).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 def process_count() -> int:
@@ -45,6 +46,31 @@ def agreed(flag: bool) -> bool:
 def wait_for_all() -> None:
     """Return when every process has come here."""
     _processes().wait_for_everyone()
+
+
+def first_then_others(prepare: Callable[[bool], Made]) -> Made:
+    """Return what ``prepare`` makes in this process: the first process comes first and the others wait for it.
+
+    Args:
+        prepare: called with True in the first process, which writes what the others read, and with False in these.
+
+    Raises:
+        FinlmmError: what the first process met, in every process.
+    """
+    first = process_number() == 0
+    problem: FinlmmError | None = None
+    made: list[Made] = []
+    if first:
+        try:
+            made.append(prepare(True))
+        except FinlmmError as error:
+            problem = error
+    told = gathered([str(problem) if problem is not None else ""])[0]
+    if problem is not None:
+        raise problem
+    if told:
+        raise FinlmmError(told)
+    return made[0] if first else prepare(False)
 
 
 def broadcast_from_first(tensors: Sequence[Any]) -> None:

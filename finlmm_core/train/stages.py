@@ -12,6 +12,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import tomli_w
@@ -72,13 +73,14 @@ def run_training(
     """
     train, run = checked_run(config)
     from finlmm_core.hugging_face import no_progress_bars
-    from finlmm_core.train.parallel import gathered, process_number
+    from finlmm_core.train.parallel import first_then_others, process_number
     from finlmm_core.train.stages_evaluate import held_out
 
-    first = process_number() == 0
     folder = run.path / "train"
 
-    def check(writes: bool) -> tuple[list[PlannedStage], dict[int, PlannedStage], StageData | None]:
+    def check(held: ExitStack, writes: bool) -> tuple[list[PlannedStage], dict[int, PlannedStage], StageData | None]:
+        if writes:
+            held.enter_context(run.locked())
         planned = plan_stages(config, plugins, folder, writes=writes)
         wanted = chosen(planned, only_stage)
         stale = refuse_changed(planned, wanted, fresh=fresh)
@@ -95,23 +97,9 @@ def run_training(
         return planned, checked, questions
 
     with ExitStack() as held, no_progress_bars():
-        problem: FinlmmError | None = None
-        if first:
-            try:
-                held.enter_context(run.locked())
-                made = check(writes=True)
-            except FinlmmError as error:
-                problem = error
-        # The other processes wait here until images are in place and stale stages are gone, or stop with the first.
-        told = gathered([str(problem) if problem is not None else ""])[0]
-        if problem is not None:
-            raise problem
-        if told:
-            raise FinlmmError(told)
-        if not first:
-            made = check(writes=False)
-        planned, checked, questions = made
-        events = events if events is not None and first else Silent()
+        # The other processes wait until images are in place and stale stages are gone, or stop with the first.
+        planned, checked, questions = first_then_others(partial(check, held))
+        events = events if events is not None and process_number() == 0 else Silent()
         work = _Training(config, train, plugins, run, planned, questions, resume, events, command)
         return work.go(checked)
 

@@ -12,11 +12,11 @@ import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from finlmm_core.config import RunConfig
-from finlmm_core.errors import FinlmmError
 from finlmm_core.plugins.bases import ModelBackend
 from finlmm_core.plugins.manager import Plugins
 from finlmm_core.train.config import StageConfig, TrainConfig
@@ -67,35 +67,22 @@ def run_profile(
     """
     train, run = checked_run(config)
     from finlmm_core.hugging_face import no_progress_bars
-    from finlmm_core.train.parallel import gathered, process_number, wait_for_all
+    from finlmm_core.train.parallel import first_then_others, process_number, wait_for_all
 
     first = process_number() == 0
     events = events if events is not None and first else Silent()
 
-    def prepared(writes: bool) -> list[_Prepared]:
+    def prepared(held: ExitStack, writes: bool) -> list[_Prepared]:
+        if writes:
+            held.enter_context(run.locked())
         planned = plan_stages(config, plugins, run.path / "train", writes=writes)
         ready = [_prepared(one, steps, config.seed) for one in stages_to_look_at(planned, only_stage)]
         sound = check_samples([one.planned for one in ready], plugins, train, drop_bad=drop_bad)
         return [one._replace(planned=checked) for one, checked in zip(ready, sound, strict=True)]
 
     with ExitStack() as held, no_progress_bars():
-        problem: FinlmmError | None = None
-        ready: list[_Prepared] = []
-        if first:
-            try:
-                held.enter_context(run.locked())
-                ready = prepared(writes=True)
-            except FinlmmError as error:
-                problem = error
-        told = gathered([str(problem) if problem is not None else ""])[0]
-        if problem is not None:
-            raise problem
-        if told:
-            raise FinlmmError(told)
-        if not first:
-            ready = prepared(writes=False)
         found = []
-        for one in ready:
+        for one in first_then_others(partial(prepared, held)):
             found.append(_profiled(one, train, plugins, config.seed, events, command))
             wait_for_all()
         if first:
