@@ -160,7 +160,7 @@ def _serve(pipe: Connection, work: Work[Any, Any], memory_mb: int, parent: int) 
     """Do tasks until the parent closes the pipe or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     die_with_parent(parent)
-    _limit_memory(memory_mb)
+    limit_memory(memory_mb)
 
     def tell(stage: str) -> None:
         pipe.send(("stage", stage))
@@ -195,7 +195,7 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _limit_memory(memory_mb: int) -> None:
+def limit_memory(memory_mb: int) -> None:
     """Let allocations fail beyond the limit, before the parent's next look (a bomb grows by gigabytes a second)."""
     if sys.platform != "linux":
         return

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from finlmm_core.domain import Box, Document, ImageRef, QAPair, Rejected
+from finlmm_core.steps.report.drawing import PageDrawer
 from finlmm_core.steps.report.model import ReportInput, ReportRecord
-from finlmm_core.steps.report.pictures import PagePictures, figure_uris
+from finlmm_core.steps.report.pictures import figure_uris
 from finlmm_core.steps.sampling.chance import unit
 from finlmm_core.steps.sampling.config import SPLITS
 from finlmm_core.steps.sampling.parquet import read_rows
@@ -120,7 +121,8 @@ def gather(data: ReportInput) -> Gathered:
         by_report[row["document_id"]].append(row)
     late = _rejected_by_samples(data, found, few)
     budget = _Budget(data.config.max_megabytes)
-    with ThreadPoolExecutor(data.threads) as threads:
+    drawer = PageDrawer(data.config.page_side, data.config.jpeg_quality, data.threads)
+    with ThreadPoolExecutor(data.threads) as threads, drawer:
         for record in data.records:
             found.reports.append(_count(record, found))
             questions = {question.id: question for question in record.questions}
@@ -130,7 +132,7 @@ def gather(data: ReportInput) -> Gathered:
                 _fill_questions(record, late)
             if record.document is not None:
                 rows = by_report.get(record.document_id, [])
-                _take_pages(record, record.document, rows, data, found, budget, threads)
+                _take_pages(record, record.document, rows, data, found, budget, drawer)
         _take_figures(chosen, data, found, budget, threads)
     for (step, reason), examples in sorted(few.items()):
         found.examples.setdefault(step, {})[reason] = examples.items()
@@ -195,7 +197,7 @@ def _take_pages(
     data: ReportInput,
     found: Gathered,
     budget: _Budget,
-    threads: Executor,
+    drawer: PageDrawer,
 ) -> None:
     """Put the pages of a report that samples need into the page: a picture, or a sketch of its blocks."""
     numbers = sorted({number for row in rows for number in _pages_of(row)})
@@ -203,7 +205,7 @@ def _take_pages(
         return
     # pages may use half of the room: a figure says more than its page
     config = data.config
-    pictures = PagePictures(record.pdf, config.page_side, config.jpeg_quality, threads).of(numbers)
+    pictures = drawer.pages(record.pdf, record.pdf_sha256, numbers)
     pages = {page.number: page for page in document.pages}
     for number in numbers:
         page = pages.get(number)

@@ -19,6 +19,7 @@ class ReportRecord:
         source: path below the input folder.
         document_id: SHA-256 of the file.
         pdf: where the file is now; pages are then shown as they are, else as a sketch of their blocks.
+        pdf_sha256: what the file's hash must still be to be shown; any file is where it is empty.
         document: None where the report was set aside by the parser.
         rejected: what the steps dropped of it.
         set_aside: the reason where the report was set aside, with what was found.
@@ -27,6 +28,7 @@ class ReportRecord:
     source: str
     document_id: str
     pdf: Path | None = None
+    pdf_sha256: str = ""
     document: Document | None = None
     questions: Sequence[QAPair] = ()
     alignments: Sequence[Alignment] = ()

@@ -50,6 +50,7 @@ class RunReports:
                 source=source.relative,
                 document_id=source.sha256,
                 pdf=context.pdf,
+                pdf_sha256=source.sha256,
                 document=context.document if "parse" in done else None,
                 questions=context.questions if "generate" in done else (),
                 alignments=context.alignments if "align" in done else (),
