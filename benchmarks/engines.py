@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import operator
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ from finlmm_core.engines import make_engine
 
 ENGINES = ("processes", "ray")
 SAMPLE_SECONDS = 0.2
+#: Work that does nothing, by a name that every process can import: what remains is the engine's own.
+NOTHING = operator.is_not
 
 
 class Cost(NamedTuple):
@@ -39,13 +42,6 @@ class Cost(NamedTuple):
 
     cpu: float
     wall: float
-
-
-class Nothing:
-    """Work that does nothing: what remains is the engine's own."""
-
-    def __call__(self, task: int, tell: Callable[[str], None]) -> int:
-        return task
 
 
 def cost_of(command: Sequence[str]) -> Cost:
@@ -80,7 +76,7 @@ def _look(process: psutil.Process, seen: dict[tuple[int, float], float]) -> None
 def start(engine: str, workers: int) -> None:
     """Let each worker of an engine do nothing once."""
     config = EngineConfig(name=engine, workers=workers)  # type: ignore[arg-type]
-    assert len(list(make_engine(config).map(Nothing(), range(workers)))) == workers
+    assert len(list(make_engine(config).map(NOTHING, range(workers)))) == workers
 
 
 def main() -> None:
@@ -130,7 +126,7 @@ def main() -> None:
 
 
 def _reports(given: Path | None, limit: int | None, folder: Path) -> Path:
-    """Return the folder of reports to measure on: the one given, its smallest linked into a new one, or synthetic ones."""
+    """Return the folder of reports to measure on: the one given, its smallest copied, or synthetic ones."""
     if given is None:
         from finlmm_core.synth import make_reports
 

@@ -118,8 +118,16 @@ class GenerateConfig(Section):
 class RunConfig(Section):
     """Everything that decides a run's results, and where they go."""
 
-    reports: Path | None = Field(default=None, description="folder of PDF reports (searched deeply), or one PDF")
-    out: Path | None = Field(default=None, description="the run's folder")
+    reports: Path | None = Field(
+        default=None,
+        description="folder of PDF reports (searched deeply), or one PDF; a URL such as s3://bucket/reports",
+    )
+    out: Path | None = Field(default=None, description="the run's folder; for the steps of a build also a URL")
+    working_copy: Path | None = Field(
+        default=None,
+        description="folder of this machine in which a run at a URL is worked on; one below ~/.cache/finlmm/runs if "
+        "not given",
+    )
     seed: int = Field(default=0, ge=0, description="of sampling, splits and shuffles")
     engine: EngineConfig = EngineConfig()
     parse: ParseConfig = ParseConfig()

@@ -217,17 +217,15 @@ def _run(
     from finlmm_core.errors import FinlmmError
     from finlmm_core.steps.plan import STEPS
     from finlmm_core.steps.runner import run_steps
-    from finlmm_core.store.run import CONFIG_FILE
+    from finlmm_core.store.remote_run import begun_config
 
     for option, step in (("--from", first), ("--to", last)):
         if step not in STEPS:
             raise FinlmmError(f"{option} {step}: unknown step.", hint=f"The steps are: {', '.join(STEPS)}.")
-    files = list(config or [])
     out = overrides.get("out")
-    if first != STEPS[0] and out is not None and (Path(out) / CONFIG_FILE).exists():
-        # A later step of a run goes on with what the run was begun with.
-        files.insert(0, Path(out) / CONFIG_FILE)
-    loaded = load_config(files, settings or (), overrides, context.obj)
+    # A later step of a run goes on with what the run was begun with.
+    with begun_config(Path(out) if first != STEPS[0] and out is not None else None) as begun:
+        loaded = load_config([*begun, *(config or [])], settings or (), overrides, context.obj)
     progress = make_progress(quiet=quiet or as_json)
     with progress:
         summary = run_steps(loaded, context.obj, first=first, last=last, fresh=fresh, retry=retry, progress=progress)

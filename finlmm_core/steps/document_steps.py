@@ -36,12 +36,12 @@ class StepResult(NamedTuple):
 class DocumentContext:
     """One document on its way through the steps; earlier results are loaded only where they are asked for."""
 
-    def __init__(self, run: Path, reports: Path, source: SourceFile) -> None:
+    def __init__(self, run: Path, reports: Path, source: SourceFile, images: ImageStore | None = None) -> None:
         self.run = run
         self.source = source
         self.reports = reports
         self.pdf = reports / source.relative
-        self.images = ImageStore(run / "images")
+        self.images = images or ImageStore(run / "images")
 
     def store(self, step: str) -> DocumentStore:
         """Return the files of a step."""

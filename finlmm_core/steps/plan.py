@@ -17,6 +17,7 @@ from finlmm_core.steps.memory import keep_freed_memory
 from finlmm_core.steps.model_plugins import describe_asking, models_of
 from finlmm_core.steps.sources import SourceFile
 from finlmm_core.store.documents import Header
+from finlmm_core.store.images import ImageStore
 from finlmm_core.store.manifest import SCHEMA_VERSION, key_of
 
 #: All steps in order. The first three take one document at a time.
@@ -108,6 +109,22 @@ class DocumentWork:
         self.reports = reports
         self.steps = tuple(steps)
         self.retry = retry
+        self.images: ImageStore | None = None  # the run's own where None
+
+    def moved(self, run: Path, reports: Path, images: ImageStore | None) -> DocumentWork:
+        """Return the same work with other folders, and with images read and stored elsewhere."""
+        there = DocumentWork(run, reports, self.steps, self.retry)
+        there.images = images
+        return there
+
+    def reads_report(self, task: SourceFile) -> bool:
+        """Tell whether there is work left that reads the report's file."""
+        step = self.steps[0]
+        if step.name != STEPS[0]:
+            return False
+        context = DocumentContext(self.run, self.reports, task, self.images)
+        header = context.store(step.name).header(task.sha256)
+        return header is None or header.key != self.key(step, task.sha256) or self._tries_again(header)
 
     def first_key(self, context: DocumentContext) -> str | None:
         """Return the key of what the first step reads; None where the step before it set the document aside."""
@@ -129,7 +146,7 @@ class DocumentWork:
 
     def finished(self, task: SourceFile) -> list[Done] | None:
         """Return the steps of a document that has them all with unchanged keys; None where there is work left."""
-        context = DocumentContext(self.run, self.reports, task)
+        context = DocumentContext(self.run, self.reports, task, self.images)
         done: list[Done] = []
         input_key = self.first_key(context)
         for step in self.steps:
@@ -175,7 +192,7 @@ class DocumentWork:
         self, task: SourceFile, make: Callable[[DocumentContext, DocumentStep, str], Done], again: str = ""
     ) -> list[Done]:
         """Go through the steps, making those without a result of the right key, and the one to be made again."""
-        context = DocumentContext(self.run, self.reports, task)
+        context = DocumentContext(self.run, self.reports, task, self.images)
         done: list[Done] = []
         input_key = self.first_key(context)
         for step in self.steps:

@@ -33,12 +33,16 @@ from finlmm_core.steps.plan import (
     may_pass,
 )
 from finlmm_core.steps.progress import Progress
+from finlmm_core.steps.remote_sources import find_remote_sources
+from finlmm_core.steps.remote_work import RemoteWork
 from finlmm_core.steps.report.step import run_report_step
 from finlmm_core.steps.samples import SAMPLES_VERSION, DocumentRecord, Provenance, build_samples
 from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
 from finlmm_core.store.atomic import write_atomic
 from finlmm_core.store.documents import DocumentStore, Header
 from finlmm_core.store.manifest import SCHEMA_VERSION, StepRecord, git_revision, key_of
+from finlmm_core.store.remote import RemoteFolder, url_of
+from finlmm_core.store.remote_run import RemoteRunFolder, working_copy
 from finlmm_core.store.run import CONFIG_FILE, RunFolder
 
 if TYPE_CHECKING:
@@ -103,7 +107,7 @@ def run_steps(
     names = STEPS[STEPS.index(first) : STEPS.index(last) + 1]
     if not names:
         raise FinlmmError(f"--from {first} comes after --to {last}.", hint=f"The order is: {', '.join(STEPS)}.")
-    run = RunFolder(config.out)
+    run = _open_run(config, config.out)
     # All that can be wrong is found before anything is written.
     document_steps = make_document_steps(config, plugins, names)
     sources = _sources(config, run, first)
@@ -154,10 +158,12 @@ class _Run:
         with self.run.locked():
             for name in self.stale:
                 self.run.remove(name)
-            text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True, exclude={"out"}))
+            places = {"out", "working_copy"}
+            text = tomli_w.dumps(self.config.model_dump(mode="json", exclude_none=True, exclude=places))
             write_atomic(self.run.path / CONFIG_FILE, text.encode())
             if STEPS[0] in self.names:
                 write_sources(self.sources, self.run.path)
+            self.run.publish()
             for name in self.names:
                 self.run.begin(name, self.options[name])
             if self.document_steps:
@@ -183,8 +189,7 @@ class _Run:
 
     def _run_document_steps(self) -> None:
         engine = make_engine(self.config.engine)
-        # Absolute: workers may be started elsewhere.
-        work = DocumentWork(self.run.path.absolute(), self.sources.root, self.document_steps, self.retry)
+        work = self._work()
         label = " + ".join(step.name for step in self.document_steps)
         done: dict[str, list[Done]] = {}
         tasks: list[SourceFile] = []
@@ -208,9 +213,17 @@ class _Run:
                 done[outcome.task.sha256] = outcome.result
                 note = _set_aside_note(outcome.task, outcome.result)
             self.progress.advance(label, note)
+        self.run.pull()
         self.progress.end(label)
         for step in self.document_steps:
             self._finish_document_step(step, done)
+
+    def _work(self) -> DocumentWork | RemoteWork:
+        # Absolute: workers may be started elsewhere.
+        work = DocumentWork(self.run.path.absolute(), self.sources.root, self.document_steps, self.retry)
+        reports = RemoteFolder(self.sources.url) if self.sources.url is not None else None
+        run = self.run.remote if isinstance(self.run, RemoteRunFolder) else None
+        return work if reports is None and run is None else RemoteWork(work, reports, run)
 
     def _finish_document_step(self, step: DocumentStep, done: dict[str, list[Done]]) -> None:
         counts: Counter[str] = Counter()
@@ -399,11 +412,27 @@ class RunCorpus:
                 yield DocumentRecord(context.document, context.questions, context.alignments)
 
 
+def _open_run(config: RunConfig, out: Path) -> RunFolder:
+    """Return the run's folder, or the working copy of a run at a URL with what is there."""
+    urls = [url for url in (url_of(out), url_of(config.reports)) if url is not None]
+    for url in urls:
+        if url.startswith("memory:") and config.engine.name != "serial":
+            raise FinlmmError(f"'{url}' is in the memory of one process; give another store, or --engine serial.")
+    there = url_of(out)
+    if there is None:
+        return RunFolder(out)
+    run = RemoteRunFolder(there, working_copy(there, config.working_copy))
+    run.pull()
+    return run
+
+
 def _sources(config: RunConfig, run: RunFolder, first: str) -> Sources:
     if first != STEPS[0]:
         return read_sources(run.path)
     if config.reports is None:
         raise FinlmmError("No reports were given.", hint="Give a folder of PDFs, or 'reports' in the config.")
+    if (url := url_of(config.reports)) is not None:
+        return find_remote_sources(url)
     return find_sources(config.reports, run.path)
 
 

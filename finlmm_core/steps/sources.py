@@ -35,6 +35,7 @@ class Sources(NamedTuple):
     root: Path
     files: tuple[SourceFile, ...]
     rejected: tuple[Rejected, ...]
+    url: str | None = None  # where the reports are, in place of a folder of this machine
 
     def path(self, source: SourceFile) -> Path:
         """Return where a report's file is."""
@@ -74,26 +75,42 @@ def find_sources(reports: Path, run: Path | None = None) -> Sources:
     for path in candidates:
         relative = path.relative_to(root).as_posix()
         if not _is_unicode(relative):
-            rejected.append(_left_out(relative, "name_not_unicode", "the file's name is not UTF-8: rename it"))
+            rejected.append(left_out(relative, "name_not_unicode", "the file's name is not UTF-8: rename it"))
             continue
         try:
             data = read_source(root, path)
         except DocumentError as error:
-            rejected.append(_left_out(relative, error.reason, error.detail))
+            rejected.append(left_out(relative, error.reason, error.detail))
             continue
-        digest = hashlib.sha256(data).hexdigest()
-        if digest in seen:
-            rejected.append(_left_out(relative, "duplicate_file", f"the same bytes as {seen[digest]}"))
-            continue
-        seen[digest] = relative
-        files.append(SourceFile(relative, digest, len(data), round(_cost(data), 3)))
+        add_source(source_file(relative, data), files, rejected, seen)
     if not files:
-        left_out = "".join(f"\n    {item.item_id}: {item.reason} ({item.detail})" for item in rejected[:10])
+        told = "".join(f"\n    {item.item_id}: {item.reason} ({item.detail})" for item in rejected[:10])
         raise FinlmmError(
-            f"There is no PDF in '{reports}'" + (f" that can be read:{left_out}" if rejected else "."),
+            f"There is no PDF in '{reports}'" + (f" that can be read:{told}" if rejected else "."),
             hint="Give a folder that holds *.pdf files (searched deeply), or one PDF file.",
         )
     return Sources(root, tuple(files), tuple(sorted(rejected, key=lambda item: (item.item_id, item.reason))))
+
+
+def source_file(relative: str, data: bytes) -> SourceFile:
+    """Return what a run needs to know of a report before it is parsed."""
+    return SourceFile(relative, hashlib.sha256(data).hexdigest(), len(data), round(_cost(data), 3))
+
+
+def add_source(source: SourceFile, files: list[SourceFile], rejected: list[Rejected], seen: dict[str, str]) -> None:
+    """Add a report to those of a run, or leave it out where another one has the same bytes.
+
+    Args:
+        source: the report.
+        files: grows by it.
+        rejected: grows by the reason why it is left out.
+        seen: SHA-256 -> name of the report that has these bytes.
+    """
+    first = seen.setdefault(source.sha256, source.relative)
+    if first == source.relative:
+        files.append(source)
+    else:
+        rejected.append(left_out(source.relative, "duplicate_file", f"the same bytes as {first}"))
 
 
 def read_source(root: Path, path: Path) -> bytes:
@@ -202,27 +219,28 @@ def _pdfs_below(root: Path, run: Path | None, rejected: list[Rejected]) -> list[
 
     def unlisted(error: OSError) -> None:
         relative = Path(str(error.filename)).relative_to(root).as_posix()
-        rejected.append(_left_out(relative, "unreadable", f"a folder that cannot be listed: {error.strerror}"))
+        rejected.append(left_out(relative, "unreadable", f"a folder that cannot be listed: {error.strerror}"))
 
     for folder, below, names in os.walk(root, onerror=unlisted):
         here = Path(folder)
         for name in below:
             if (here / name).is_symlink() and not Path(os.path.realpath(here / name)).is_relative_to(root):
                 relative = (here / name).relative_to(root).as_posix()
-                rejected.append(_left_out(relative, "link_out_of_folder", "a link to a folder outside of this one"))
+                rejected.append(left_out(relative, "link_out_of_folder", "a link to a folder outside of this one"))
         below[:] = [name for name in below if run is None or here / name != run]
         found += [here / name for name in names if name.lower().endswith(".pdf")]
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
-def _left_out(relative: str, reason: str, detail: str) -> Rejected:
+def left_out(relative: str, reason: str, detail: str) -> Rejected:
+    """Return why a file is no source of a run."""
     return Rejected(step="sources", item_id=visible_line(relative), reason=reason, detail=detail)
 
 
 def write_sources(sources: Sources, run: Path) -> None:
     """Write down what a run reads."""
     content = {
-        "root": str(sources.root),
+        "root": sources.url or str(sources.root),
         "files": [source._asdict() for source in sources.files],
         "rejected": [item.model_dump() for item in sources.rejected],
     }
@@ -246,4 +264,5 @@ def read_sources(run: Path) -> Sources:
         Path(content["root"]),
         tuple(SourceFile(**source) for source in content["files"]),
         tuple(Rejected.model_validate(item) for item in content["rejected"]),
+        content["root"] if "://" in content["root"] else None,
     )

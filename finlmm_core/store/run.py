@@ -16,6 +16,7 @@ from finlmm_core.escapes import visible_line
 from finlmm_core.store.atomic import sweep_temporaries, write_atomic
 from finlmm_core.store.images import ImageStore
 from finlmm_core.store.manifest import StepRecord
+from finlmm_core.store.remote import url_of
 
 #: Where each step keeps its results.
 STEP_FOLDERS = {
@@ -33,8 +34,19 @@ class RunFolder:
     """The folder of one run."""
 
     def __init__(self, path: Path) -> None:
+        if (url := url_of(path)) is not None:
+            raise FinlmmError(
+                f"'{url}' is a URL; this works in a folder of this machine.",
+                hint="Only the steps of a build take URLs. Give a copy of the run, such as the build's working copy.",
+            )
         self.path = path
         self.images = ImageStore(path / "images")
+
+    def pull(self) -> None:
+        """Bring here what others have made of the run; a run in a folder has nothing to bring."""
+
+    def publish(self) -> None:
+        """Take to where the run is what was written of its own files; a run in a folder is there already."""
 
     def step(self, name: str) -> Path:
         """Return the folder of a step."""
