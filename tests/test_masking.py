@@ -308,3 +308,18 @@ def test_hostile_text_takes_linear_time(hostile: str) -> None:
     begun = time.process_time()
     mask_answer(hostile * 4000, GROWTH, given=hostile * 4000)
     assert time.process_time() - begun < 1.0
+
+
+@pytest.mark.parametrize("options", [("Yes", "No"), ("True", "False"), ("是", "否")])
+def test_what_decides_between_yes_and_no_is_hidden_in_conclusions(options: tuple[str, str]) -> None:
+    asked = sample("Was the profit of 2022 30 or more?", options, 0, {"40": 40.0})
+    read = "Figure 1 shows costs. The profit of 2022 was {}. Therefore {} in 2022 against 30: {}."
+    masked = [
+        mask_answer(read.format(n, n, answer), asked, given=letter)
+        for n, answer, letter in ((40, options[0], "A"), (10, options[1], "B"))
+    ]
+    # What was read stays, with the year; the number concluded from would say what the answer is.
+    assert [text.partition("Therefore")[2] for text in masked] == [" [MASK] in 2022 against [MASK]."] * 2
+    assert "was 40" in masked[0] and "was 10" in masked[1]
+    other = sample("Was the profit of 2022 30 or more?", ("Profit rose", "Profit fell"), 0, {"40": 40.0})
+    assert "Therefore 40" in mask_answer("It was 40. Therefore 40 against 30.", other)

@@ -6,7 +6,9 @@ the right answer: a mask on right answers alone would be as telling as the answe
 * what a concluding phrase states, whatever it is: ``answer is ...``, ``choose ...``, ``\\boxed{...}``, ``答案是……``;
 * numbers that are the right answer, the answer given, any of the options, or the last result that is told, in any
   written form (12.5%, 12.50 percent, 0.125, 12,5 million as 0.0125 billion, unrounded, without its sign);
-* the letters and texts of all options, right or wrong, where something is concluded.
+* the letters and texts of all options, right or wrong, where something is concluded;
+* where the options are a verdict (Yes and No, True and False), all numbers but years in conclusions: "40, more than
+  30" says Yes.
 
 What the reasoning read stays: numbers of the evidence and the question, and the labels of rows and columns, are hidden
 only in conclusions (sentences with a cue such as 'therefore', and the last sentence) and where they stand behind a
@@ -91,6 +93,9 @@ _PERIOD = re.compile(
     r"|\bFY\s*'?\d\d\b|\b[1-4]?[QH][1-4]?\b(?=\W|\Z)",
 )
 _LETTERS = "ABCDEFGHIJ"
+_VERDICTS = frozenset(
+    ("yes", "no", "true", "false", "correct", "incorrect", "是", "否", "不是", "对", "错", "正确", "错误")
+)
 _JOINT = re.compile(r"\ue000(?:[ :：=＝≈~()（）\[\].*_`$%\"'“”‘’\\{}\-–—]{0,8}\ue000)+(?P<close>\s*[)）\]])?")
 _DRESSED = re.compile(r"[*_`$\"“‘]*\ue000(?:\s*\\?[%％])?[*_`$\"”’]*")
 
@@ -118,6 +123,7 @@ class _Known(NamedTuple):
     ordinals: bool
     periods: bool
     numeric: bool
+    verdict: bool  # the options are Yes and No, or their like
 
 
 def mask_answer(thinking: str, sample: Sample, mask: str = MASK, given: str | None = None) -> str:
@@ -185,6 +191,7 @@ def _known(sample: Sample) -> _Known:
         ordinals=answer.unit == "count" or any(_ORDINAL.fullmatch(option) for option in options),
         periods=label and any(_PERIOD.search(option) for option in options),
         numeric=numeric,
+        verdict=bool(options) and all(option.casefold().rstrip(".。") in _VERDICTS for option in options),
     )
 
 
@@ -373,6 +380,8 @@ def _mask_rest(text: str, known: _Known, given: str | None) -> str:
     holes: list[tuple[int, int]] = []
     if known.numeric:
         holes += _number_holes(text, known, given, conclusions)
+    if known.verdict:
+        holes += _concluded_numbers(text, conclusions)
     for start, end in conclusions:
         sentence = text[start:end]
         found = _letters(sentence, known.letters)
@@ -388,6 +397,18 @@ def _mask_rest(text: str, known: _Known, given: str | None) -> str:
             pieces += [text[reached:first], _HOLE]
         reached = max(reached, last)
     return "".join([*pieces, text[reached:]])
+
+
+def _concluded_numbers(text: str, conclusions: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return where numbers other than years stand in conclusions."""
+    begins = [start for start, _ in conclusions]
+    holes = []
+    for number in find_numbers(text):
+        at = bisect_right(begins, number.start) - 1
+        year = number.text.isdigit() and 1900 <= number.value <= 2100
+        if at >= 0 and number.start < conclusions[at][1] and not year:
+            holes.append((number.start, number.end))
+    return holes
 
 
 def _number_holes(
