@@ -13,7 +13,7 @@ from finlmm_core.errors import DocumentError, FinlmmError
 from finlmm_core.plugins.bases import Aligner, Generator, OcrEngine, Parser
 from finlmm_core.plugins.manager import Plugins
 from finlmm_core.steps.document_steps import AlignStep, DocumentContext, DocumentStep, GenerateStep, ParseStep
-from finlmm_core.steps.memory import keep_freed_memory
+from finlmm_core.steps.memory import hand_back_memory, keep_freed_memory
 from finlmm_core.steps.model_plugins import describe_asking, models_of
 from finlmm_core.steps.sources import SourceFile
 from finlmm_core.store.documents import Header
@@ -178,7 +178,10 @@ class DocumentWork:
             usage = {name: value - used.get(name, 0) for name, value in step.usage().items()}
             return Done(step.name, header, time.monotonic() - started, usage)
 
-        return self._through(task, make)
+        try:
+            return self._through(task, make)
+        finally:
+            hand_back_memory()
 
     def failed(self, task: SourceFile, stage: str, failure: DocumentError) -> list[Done]:
         """Write down that a document's process was ended during a stage; return the steps that it has."""

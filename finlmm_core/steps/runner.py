@@ -7,7 +7,6 @@ document in memory need not load it again and no step waits for the slowest docu
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +37,7 @@ from finlmm_core.steps.remote_work import RemoteWork
 from finlmm_core.steps.report.step import run_report_step
 from finlmm_core.steps.samples import SAMPLES_VERSION, DocumentRecord, Provenance, build_samples
 from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
+from finlmm_core.steps.totals import StepTotals, Totals
 from finlmm_core.store.atomic import write_atomic
 from finlmm_core.store.documents import DocumentStore, Header
 from finlmm_core.store.manifest import SCHEMA_VERSION, StepRecord, git_revision, key_of
@@ -191,14 +191,14 @@ class _Run:
         engine = make_engine(self.config.engine)
         work = self._work()
         label = " + ".join(step.name for step in self.document_steps)
-        done: dict[str, list[Done]] = {}
+        totals = Totals([step.name for step in self.document_steps])
         tasks: list[SourceFile] = []
         for source in self.sources.files:
             finished = work.finished(source)
             if finished is None:
                 tasks.append(source)
             else:
-                done[source.sha256] = finished
+                totals.add(source.sha256, finished)
         # The longest first: one long document begun last would keep a single worker busy at the end.
         tasks.sort(key=lambda source: (-source.cost, source.relative))
         self.progress.begin(label, len(tasks))
@@ -207,16 +207,16 @@ class _Run:
             note = ""
             if outcome.failure is not None:
                 stage = outcome.stage or self.document_steps[0].name
-                done[outcome.task.sha256] = work.failed(outcome.task, stage, outcome.failure)
+                totals.add(outcome.task.sha256, work.failed(outcome.task, stage, outcome.failure))
                 note = f"{outcome.task.relative}: set aside in {stage}: {outcome.failure.reason}"
             elif outcome.result is not None:
-                done[outcome.task.sha256] = outcome.result
+                totals.add(outcome.task.sha256, outcome.result)
                 note = _set_aside_note(outcome.task, outcome.result)
             self.progress.advance(label, note)
         self.run.pull()
         self.progress.end(label)
         for step in self.document_steps:
-            self._finish_document_step(step, done)
+            self._finish_document_step(step, totals[step.name])
 
     def _work(self) -> DocumentWork | RemoteWork:
         # Absolute: workers may be started elsewhere.
@@ -225,36 +225,20 @@ class _Run:
         run = self.run.remote if isinstance(self.run, RemoteRunFolder) else None
         return work if reports is None and run is None else RemoteWork(work, reports, run)
 
-    def _finish_document_step(self, step: DocumentStep, done: dict[str, list[Done]]) -> None:
-        counts: Counter[str] = Counter()
-        rejections: Counter[str] = Counter()
-        keys = []
-        usage: Counter[str] = Counter()
-        seconds = 0.0
-        inputs = set_aside = worked_on = 0
-        for source in self.sources.files:
-            for item in done[source.sha256]:
-                if item.step != step.name:
-                    continue
-                inputs += 1
-                counts.update(item.header.counts)
-                rejections.update(item.header.rejections)
-                keys.append(item.header.key)
-                usage.update(item.usage)
-                seconds += item.seconds
-                worked_on += item.seconds > 0
-                set_aside += item.header.status == "set_aside"
+    def _finish_document_step(self, step: DocumentStep, totals: StepTotals) -> None:
+        keys = totals.keys(self.sources.files)
+        rejections = totals.rejections
         if step.name == STEPS[0]:
             rejections.update(item.reason for item in self.sources.rejected)
         record = self._record(
             step.name,
             key_of(step.name, SCHEMA_VERSION, step.fingerprint, keys),
-            inputs=inputs,
-            set_aside=set_aside,
-            counts=dict(sorted(counts.items())),
+            inputs=len(keys),
+            set_aside=totals.set_aside,
+            counts=dict(sorted(totals.counts.items())),
             rejections=dict(sorted(rejections.items())),
         )
-        self._finish(record, seconds, worked_on, dict(usage))
+        self._finish(record, totals.seconds, totals.worked_on, dict(totals.usage))
 
     # --------------------------------------------------------------------------------------- whole-run steps
 
