@@ -89,7 +89,8 @@ class Box(NamedTuple):
 
     def rounded(self) -> Box:
         """Return the box to a hundredth of a point, which is how boxes are stored."""
-        return Box(round(self.x0, 2), round(self.y0, 2), round(self.x1, 2), round(self.y1, 2))
+        x0, y0, x1, y1 = self
+        return tuple.__new__(Box, (round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)))  # asked for every line
 
 
 class ImageRef(Frozen):

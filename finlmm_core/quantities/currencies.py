@@ -75,6 +75,9 @@ _WORDS: dict[str, str] = {
     "renminbi": "CNY",
 }
 
+#: ISO 4217 codes, and what is printed like one.
+CURRENCY_CODES = tuple(_CODES)
+
 _signs = "|".join(re.escape(sign) for sign in _SIGNS)
 _codes = "|".join(_CODES)
 _chinese = "|".join(_CHINESE)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from finlmm_core.quantities.currencies import CURRENCY_BEFORE, currency_code
+from finlmm_core.quantities.currencies import CURRENCY_BEFORE, CURRENCY_CODES, currency_code
 from finlmm_core.quantities.numbers import normalise_characters
 
 
@@ -61,6 +61,15 @@ _COUNTED = re.compile(
     r"(?:千|万|百万|亿)?(?P<thing>股|人|户|台|辆|吨|片|张|家|次|条|套|只|头|亩|倍|天|年|个月|平方米|千瓦时|美分|港仙)$"
 )
 
+#: In lower case: text in ASCII that holds none of these tells nothing, and need not be searched ten times over.
+_HINTS = (
+    "thousand", "million", "billion", "trillion", "000", "$", "%", "percent", "per cent", "pct", "dollar", "euro", "pound",
+    "sterling", "yen", "yuan", "renminbi", *(code.lower() for code in CURRENCY_CODES), "number of", "no of", "no. of",
+    "unit of", "units of", "shares", "employees", "stores", "restaurants", "customers", "subscribers", "users", "vehicles",
+    "units", "barrels", "boe", "tonnes", "tons", "ounces", "hours", "days", "months", "years", "people", "persons",
+    "headcount", "gwh", "mwh", "mw", "square feet", "square metres", "square meters", "basis points", "bps", "times",
+)  # fmt: skip
+
 
 def parse_units(text: str) -> Units:
     """Read scale, currency and unit from a heading, caption or note.
@@ -68,6 +77,8 @@ def parse_units(text: str) -> Units:
     '(in millions, except per share data)', "RMB'000", '单位:亿元', '万元', '$ in thousands', '(%)', '百万美元'.
     A scale word that belongs to a printed number ('a loss of $5 million') is not a unit of the figures below.
     """
+    if text.isascii() and not any(map(text.lower().__contains__, _HINTS)):
+        return Units()
     plain = normalise_characters(text)
     scale, currency, unit = 1, None, None
     spans: list[tuple[int, int]] = []

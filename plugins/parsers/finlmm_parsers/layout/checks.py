@@ -106,16 +106,16 @@ def _painted(box: Box, page: PagePrimitives, data: list[Row]) -> bool:
     curves = bars = 0
     size = data[0].size
     ends: list[int] = []
-    for k in inside.nonzero()[0]:
-        shape = page.shapes[int(k)]
-        if shape.curved or (shape.segments > 8 and shape.fill is None):
+    for k in inside.nonzero()[0].tolist():
+        x0, y0, x1, y1, segments, curved, fill = page.shapes[k][:7]
+        if curved or (segments > 8 and fill is None):
             curves += 1
-        elif shape.fill is not None and _luminance(shape.fill) < 0.75:
-            tall, wide = shape.y1 - shape.y0, shape.x1 - shape.x0
+        elif fill is not None:
+            tall, wide = y1 - y0, x1 - x0
             if tall > 3 * size and wide > 2.5 and tall > 1.2 * wide:
-                bars += 1
-            elif 0.5 * size < tall < 3 * size and wide > 3:
-                ends.append(round(shape.x1 / 3))
+                bars += _luminance(fill) < 0.75
+            elif 0.5 * size < tall < 3 * size and wide > 3 and _luminance(fill) < 0.75:
+                ends.append(round(x1 / 3))
     if len(ends) >= 3 and len(set(ends)) > 0.6 * len(ends) and len(ends) >= 0.5 * len(data):
         return True  # shaded cells end where their columns end, bars where their values do
     return (curves >= 2 and curves > 0.3 * len(data)) or (bars >= 3 and bars > 0.3 * len(data))

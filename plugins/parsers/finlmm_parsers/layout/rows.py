@@ -71,26 +71,26 @@ def prose_lines(rows: list[list[Line]]) -> dict[int, float]:
             prose.update((id(line), right) for line in stack)
 
     for row in rows:
-        for line, following in itertools.zip_longest(row, row[1:]):
-            if following is not None and following.text[0] in _VALUE_START:
+        last_place = len(row) - 1
+        for place, line in enumerate(row):
+            if place < last_place and row[place + 1].text[0] in _VALUE_START:
                 before_value.add(id(line))
-            size = line.size
-            if line.x1 - line.x0 < 3 * size or has_leader(line.text):
+            size, x0, y0 = line.size, line.x0, line.y0
+            width = line.x1 - x0
+            if width < 3 * size or has_leader(line.text):
                 continue
-            wide = line.x1 - line.x0 > _PROSE_EM * size
             for stack in open_stacks:
                 last = stack[-1]
-                indent = line.x0 - last.x0
                 if (
-                    abs(indent) < (2.5 * size if len(stack) == 1 else 2.0)
-                    and line.y0 - last.y1 < 1.0 * size
-                    and line.y0 > last.y0
+                    abs(x0 - last.x0) < (2.5 * size if len(stack) == 1 else 2.0)
+                    and y0 - last.y1 < 1.0 * size
+                    and y0 > last.y0
                     and abs(last.size - size) < 0.6
                 ):
                     stack.append(line)
                     break
             else:
-                if wide:
+                if width > _PROSE_EM * size:
                     open_stacks.append([line])
         if open_stacks and row:
             top = row[0].y0
@@ -206,6 +206,9 @@ def _row(index: int, lines: list[Line]) -> Row:
     else:
         lines = part_lines(lines)
     values, texts = row_values(lines)
+    if len(lines) == 1:
+        years = bool(values) and all(v.year for v in values)
+        return Row(index, first.y0, first.y1, first.size, values, texts, first.x0, first.x1, years, lines)
     return Row(
         index=index,
         y0=min([line.y0 for line in lines]),

@@ -78,14 +78,16 @@ def find_ruling(page: PagePrimitives) -> Ruling:
 def _join_flat(pieces: list[tuple[float, float, float, float]]) -> list[Rule]:
     rules: list[Rule] = []
     pieces.sort(key=lambda p: (round(p[1] + p[3], 0), p[0]))
-    for x0, y0, x1, y1 in pieces:
-        if rules:
-            last = rules[-1]
-            if abs(last.y0 + last.y1 - y0 - y1) <= 3.0 and x0 - last.x1 <= _JOIN and x0 >= last.x0 - 1:
-                rules[-1] = Rule(last.x0, min(last.y0, y0), max(last.x1, x1), max(last.y1, y1))
-                continue
-        rules.append(Rule(x0, y0, x1, y1))
-    rules = [r for r in rules if r.x1 - r.x0 >= 8]
+    left = top = right = bottom = -1e9  # of the rule that is being joined
+    for x0, y0, x1, y1 in pieces:  # a page may have thousands: no calls in here
+        if -3.0 <= top + bottom - y0 - y1 <= 3.0 and x0 - right <= _JOIN and x0 >= left - 1:
+            top, right, bottom = y0 if y0 < top else top, x1 if x1 > right else right, y1 if y1 > bottom else bottom
+            continue
+        if right - left >= 8:
+            rules.append(Rule(left, top, right, bottom))
+        left, top, right, bottom = x0, y0, x1, y1
+    if right - left >= 8:
+        rules.append(Rule(left, top, right, bottom))
     rules.sort(key=lambda r: r.y0)
     return rules
 
