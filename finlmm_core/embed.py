@@ -4,7 +4,7 @@ Three ways, cheapest first. All rows are float32 and L2-normalised, so that an i
 which nothing was found is a row of zeros. All are deterministic.
 
 * :class:`TfIdfEmbedder` is fitted on the texts at hand (the figures of one report).
-* :func:`embed_corpus` needs no fitting on words: its size does not depend on the corpus, so it serves a whole corpus.
+* :class:`HashedTfIdf` has a width that does not depend on the corpus, so it serves a whole one, piece by piece.
 * :class:`SentenceEncoder` is a transformer from a local folder or an installed package.
 """
 
@@ -155,34 +155,60 @@ def _listed_features(text: str) -> list[str]:
     return list(features(text).elements())
 
 
+_FITTED_ON = 50_000  # texts
 _COUNTS_KEPT = 10_000  # texts
 
 
-def embed_corpus(texts: Sequence[str], dimensions: int = 1024) -> np.ndarray:
-    """Return ``(len(texts), dimensions)`` float32 rows for a whole corpus, ready for a FAISS inner-product index.
+class HashedTfIdf:
+    """TF-IDF for a whole corpus: its width does not depend on how many words there are.
 
     Features are hashed (CRC-32, signed) into a fixed number of dimensions with sub-linear term frequency, weighted by
-    their inverse document frequency in the given texts, and normalised. Memory is that of the result and one number
-    a distinct feature. Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009.
+    their inverse document frequency, and normalised. Weinberger et al., "Feature Hashing for Large Scale Multitask
+    Learning", 2009. Document frequencies are those of the whole corpus up to 50,000 texts, of 50,000 evenly spread ones
+    where there are more; memory is one number for each of their features.
 
     Args:
-        texts: what each figure says.
         dimensions: columns of the result.
     """
-    import numpy as np
 
-    # Counting a large corpus twice costs less than keeping its counts, some 35 kB a text.
-    kept = [features(text) for text in texts] if len(texts) <= _COUNTS_KEPT else None
-    seen: Counter[str] = Counter()
-    for one in kept if kept is not None else map(features, texts):
-        seen.update(one.keys())
-    rows = np.zeros((len(texts), dimensions), dtype=np.float32)
-    for row, one in zip(rows, kept if kept is not None else map(features, texts), strict=True):
-        for feature, count in sorted(one.items()):
-            hashed = zlib.crc32(feature.encode())
-            weight = (1 + math.log(count)) * (math.log((1 + len(texts)) / (1 + seen[feature])) + 1)
-            row[(hashed >> 1) % dimensions] += weight if hashed & 1 else -weight
-    return normalised_rows(rows)
+    def __init__(self, dimensions: int = 1024) -> None:
+        self.dimensions = dimensions
+        self._fitted_on = 0
+        self._seen: Counter[str] = Counter()
+        self._kept: dict[str, Counter[str]] = {}
+
+    def fit(self, texts: Sequence[str]) -> HashedTfIdf:
+        """Count in how many texts each feature stands; return self."""
+        count = min(len(texts), _FITTED_ON)
+        self._fitted_on = count
+        self._seen = Counter()
+        # Counting a large corpus twice costs less than keeping its counts, some 35 kB a text.
+        self._kept = {}
+        for place in range(count):
+            text = texts[place * len(texts) // count]
+            counted = features(text)
+            self._seen.update(counted.keys())
+            if count <= _COUNTS_KEPT:
+                self._kept[text] = counted
+        return self
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Return ``(len(texts), dimensions)`` float32 rows, ready for an inner-product index."""
+        import numpy as np
+
+        rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            counted = self._kept.pop(text, None) or features(text)
+            for feature, count in sorted(counted.items()):
+                hashed = zlib.crc32(feature.encode())
+                weight = (1 + math.log(count)) * (math.log((1 + self._fitted_on) / (1 + self._seen[feature])) + 1)
+                row[(hashed >> 1) % self.dimensions] += weight if hashed & 1 else -weight
+        return normalised_rows(rows)
+
+
+def embed_corpus(texts: Sequence[str], dimensions: int = 1024) -> np.ndarray:
+    """Return ``(len(texts), dimensions)`` float32 rows of :class:`HashedTfIdf` fitted on the same texts."""
+    return HashedTfIdf(dimensions).fit(texts).embed(texts)
 
 
 class SentenceEncoder:
@@ -206,6 +232,10 @@ class SentenceEncoder:
             if importlib.util.find_spec(library) is None:
                 raise MissingExtraError("The embedder 'sentence'", library, "train")
         model_folder(self.model)
+
+    def fit(self, texts: Sequence[str]) -> SentenceEncoder:
+        """Return self: a sentence encoder learns nothing of the corpus."""
+        return self
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Return ``(len(texts), hidden size)`` float32 rows."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from finlmm_core.domain import Answer, Evidence, QAPair, QuestionType
 from finlmm_core.steps.sampling.chance import Chance, Deck, unit
 from finlmm_core.steps.sampling.config import SplitShares
-from finlmm_core.steps.sampling.distractors import search
 from finlmm_core.steps.sampling.duplicates import same_figures
 from finlmm_core.steps.sampling.fits import asked, why_it_fits
 from finlmm_core.steps.sampling.splits import assign_splits, company_key, owner
@@ -204,17 +202,3 @@ def test_a_term_that_another_figure_shows_too_is_no_test_of_the_figure() -> None
     )
     assert why_it_fits(asked(asks), "Operating margin by segment 12% 14%") == "fits_the_question"
     assert why_it_fits(asked(asks), "Dividends a share 1.2 1.3") is None
-
-
-# -------------------------------------------------------------------------------------------------------- search
-
-
-def test_inverted_lists_find_nearly_what_exact_search_finds() -> None:
-    chance = np.random.default_rng(0)
-    vectors = chance.normal(size=(3000, 16)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    exact = search(vectors, vectors[:50], 5, exact_up_to=5000)
-    lists = search(vectors, vectors[:50], 5, exact_up_to=100)
-    assert (exact[:, 0] == np.arange(50)).all()
-    assert np.mean([len(set(a) & set(b)) / 5 for a, b in zip(exact, lists, strict=True)]) > 0.5
-    assert (lists == search(vectors, vectors[:50], 5, exact_up_to=100)).all()

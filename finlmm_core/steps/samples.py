@@ -24,7 +24,7 @@ from finlmm_core.domain import Alignment, Document, QAPair, Rejected, Split, con
 from finlmm_core.steps.sampling.card import write_card
 from finlmm_core.steps.sampling.chance import Chance, Deck
 from finlmm_core.steps.sampling.config import SPLITS, SamplesConfig, SplitShares, TierShares
-from finlmm_core.steps.sampling.distractors import DistractorChooser, Embed, NearestFigures, embedder_named
+from finlmm_core.steps.sampling.distractors import DistractorChooser, Embedder, NearestFigures, embedder_named
 from finlmm_core.steps.sampling.duplicates import same_figures
 from finlmm_core.steps.sampling.figures import FigureIndex
 from finlmm_core.steps.sampling.parquet import SplitWriter, read_rows, read_samples
@@ -78,7 +78,7 @@ def build_samples(
     seed: int,
     folder: Path,
     provenance: Provenance,
-    embed: Embed | None = None,
+    embedder: Embedder | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SamplesSummary:
     """Write the samples folder of a run, whole or not at all, and return its counts.
@@ -93,7 +93,7 @@ def build_samples(
         seed: the run's seed.
         folder: where to write; what is there is replaced once the new folder is complete.
         provenance: versions to name in every row and in the card.
-        embed: texts -> unit vectors, for the nearest distractors; the embedder of the options where not given.
+        embedder: of the figures' words, for the nearest distractors; that of the options where not given.
         progress: called with the number of reports done, twice up to the number of reports (two readings).
 
     Raises:
@@ -107,7 +107,7 @@ def build_samples(
     working.mkdir(parents=True)
     try:
         with (working / "rejected.jsonl").open("w", encoding="utf-8", newline="\n") as rejected:
-            step = _Step(images, config, seed, working, provenance, embed, rejected, progress)
+            step = _Step(images, config, seed, working, provenance, embedder, rejected, progress)
             summary = step.run(corpus)
         (working / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
         write_card(working / "README.md", summary, config, seed, provenance)
@@ -144,7 +144,7 @@ class _Step:
         seed: int,
         working: Path,
         provenance: Provenance,
-        embed: Embed | None,
+        embedder: Embedder | None,
         rejected: TextIO,
         progress: Callable[[int], None] | None,
     ) -> None:
@@ -153,7 +153,7 @@ class _Step:
         self.seed = seed
         self.working = working
         self.provenance = provenance
-        self.embed = embed
+        self.embedder = embedder
         self._rejected = rejected
         self._progress = progress
         self._done = 0
@@ -183,15 +183,12 @@ class _Step:
         for kind in chosen:
             chosen[kind] = within_caps(chosen[kind], kind, self.index, self.config, self.reject)
         gold = sorted({c.figure for c in chosen["contrastive"] if c.figure is not None})
-        nearest = NearestFigures(self.index, gold, self._embedder(), self.config)
+        embedder = self.embedder or embedder_named(self.config.embedder)
+        # inside the folder that is written: what a killed process leaves of it goes with that at the next start
+        nearest = NearestFigures(self.index, gold, embedder, self.config, self.working / "vectors")
         chooser = DistractorChooser(self.index, gold, nearest, self.config, self.seed)
         files = self.write(corpus, chosen, chooser)
         return self.tally.summary(self.index, chooser.refused, files)
-
-    def _embedder(self) -> Embed:
-        if self.embed is not None:
-            return self.embed
-        return embedder_named(self.config.embedder)
 
     def _tick(self) -> None:
         self._done += 1

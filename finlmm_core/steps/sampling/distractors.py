@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 from finlmm_core.domain import Language, QAPair, Split
 from finlmm_core.steps.sampling.chance import Chance
 from finlmm_core.steps.sampling.config import SPLITS, SamplesConfig, Tier
 from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex
 from finlmm_core.steps.sampling.fits import Asked, asked, why_it_fits
+from finlmm_core.steps.sampling.vector_index import build_index
 from finlmm_core.steps.sampling.words import words_of
 
 #: Which tier is asked when the wanted one has nothing to give.
@@ -18,24 +20,33 @@ FALLBACK: tuple[Tier, ...] = ("same_company", "nearest", "same_report", "random"
 _CHARACTERS = 3000  # of a figure's text that enter its vector
 _SAYS_SOMETHING = 3  # words and numbers that a figure needs for its text to be judged
 _LOOK_AT = 48  # candidates of a tier that are looked at for one place
+_EMBEDDED_AT_ONCE = 4096  # texts
+_SEARCHED_AT_ONCE = 65_536  # right figures
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Turns texts into unit vectors, float32 [texts, dimensions].
-Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors, after a look at the corpus."""
+
+    def fit(self, texts: Sequence[str]) -> object:
+        """Learn from the texts of the corpus what it takes to embed them one by one."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return float32 ``[texts, dimensions]``; a text gives the same vector whatever texts stand beside it."""
 
 
-def embedder_named(name: str) -> Embed:
+def embedder_named(name: str) -> Embedder:
     """Return the embedder that the options name: 'tfidf', or the folder or package of a sentence encoder."""
-    from finlmm_core.embed import SentenceEncoder, embed_corpus
+    from finlmm_core.embed import HashedTfIdf, SentenceEncoder
 
     if name == "tfidf":
-        return embed_corpus
+        return HashedTfIdf()
     encoder = SentenceEncoder(name)
     encoder.check()
-    return encoder.embed
+    return encoder
 
 
 class Distractor(NamedTuple):
@@ -46,15 +57,27 @@ class Distractor(NamedTuple):
 
 
 class NearestFigures:
-    """For each figure the figures of its split whose words are nearest, by cosine, in FAISS.
+    """For each right figure the figures of its split whose words are nearest, by cosine (see vector_index).
 
-    One search a split, over all right figures at once; distractors never come from another split, so that no image of
-    a held-out report is seen in training.
+    One index a split, searched for all right figures at once; distractors never come from another split, so that no
+    image of a held-out report is seen in training. Texts are embedded in pieces. What stays in memory is four bytes a
+    neighbour.
+
+    Args:
+        index: the figures, with splits and what says the same filled in.
+        gold: the right figures.
+        embedder: fitted here, on the figures of each split.
+        config: the step's options.
+        scratch: a folder for the index of a large split; gone afterwards.
     """
 
-    def __init__(self, index: FigureIndex, gold: Sequence[int], embed: Embed, config: SamplesConfig) -> None:
+    def __init__(
+        self, index: FigureIndex, gold: Sequence[int], embedder: Embedder, config: SamplesConfig, scratch: Path
+    ) -> None:
         self._index = index
-        self._found: dict[int, list[int]] = {}
+        #: first of those that say the same -> its split and its row in ``_near``
+        self._row_of: dict[int, tuple[Split, int]] = {}
+        self._near: dict[Split, NDArray[np.int32]] = {}
         wanted: dict[Split, set[int]] = defaultdict(set)
         for number in gold:
             wanted[index.split_of(index.figures[number])].add(index.same[number])
@@ -64,51 +87,66 @@ class NearestFigures:
                 members[index.split_of(figure)].setdefault(index.same[figure.index], figure.index)
         for split in SPLITS:
             here = members[split]
-            places = [place for place, first in enumerate(here) if first in wanted[split]]
+            places = {first: place for place, first in enumerate(here) if first in wanted[split]}
             if not places or len(here) < 2:
                 continue
-            inside = list(here.values())
-            firsts = list(here)
-            vectors = embed([index.figures[number].text[:_CHARACTERS] for number in inside])
-            count = min(config.neighbours + 1, len(inside))
-            found = search(vectors, vectors[places], count, config.exact_search_up_to)
-            for place, row in zip(places, found, strict=True):
-                self._found[firsts[place]] = [inside[near] for near in row if near >= 0 and near != place]
+            self._row_of.update({first: (split, row) for row, first in enumerate(places)})
+            self._near[split] = self._search(list(here.values()), list(places.values()), embedder, config, scratch)
+
+    def _search(
+        self, inside: Sequence[int], places: Sequence[int], embedder: Embedder, config: SamplesConfig, scratch: Path
+    ) -> NDArray[np.int32]:
+        """Return int32 ``[places, neighbours]``: the figures nearest to those at these places of ``inside``, -1: none."""
+        import numpy as np
+
+        texts = _Texts(self._index, inside)
+        embedder.fit(texts)
+        pieces = (
+            embedder.embed(texts[start : start + _EMBEDDED_AT_ONCE])
+            for start in range(0, len(texts), _EMBEDDED_AT_ONCE)
+        )
+        count = min(config.neighbours + 1, len(inside))
+        numbers = np.array([*inside, -1], dtype=np.int32)  # the last for -1: no such row
+        near = np.empty((len(places), count), dtype=np.int32)
+        vectors = build_index(pieces, len(inside), scratch, config.exact_search_up_to)
+        try:
+            for start in range(0, len(places), _SEARCHED_AT_ONCE):
+                part = np.array(places[start : start + _SEARCHED_AT_ONCE], dtype=np.int64)
+                found = vectors.nearest(part, count)
+                found[found == part[:, None]] = -1
+                near[start : start + len(part)] = numbers[found]
+        finally:
+            vectors.close()
+        return near
 
     def of(self, figure: int) -> list[int]:
         """Return the nearest figures, nearest first, the figure itself left out."""
-        return self._found.get(self._index.same[figure], [])
+        if (place := self._row_of.get(self._index.same[figure])) is None:
+            return []
+        split, row = place
+        return [number for number in self._near[split][row].tolist() if number >= 0]
 
 
-def search(
-    vectors: NDArray[np.float32], queries: NDArray[np.float32], count: int, exact_up_to: int
-) -> NDArray[np.int64]:
-    """Return for each query the rows of the nearest vectors by inner product, -1 where there are fewer.
+class _Texts(Sequence[str]):
+    """What figures say, as far as it enters their vectors; cut when it is asked for, so that no copies are held."""
 
-    Exact (flat) up to ``exact_up_to`` vectors; above, inverted lists (4 sqrt(n) lists, 16 of them searched), trained
-    on at most 64 vectors a list with FAISS's fixed seed and on one thread, so that the result is the same every time.
-    """
-    import faiss
+    def __init__(self, index: FigureIndex, numbers: Sequence[int]) -> None:
+        self._index = index
+        self._numbers = numbers
 
-    index: Any
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        dimensions = vectors.shape[1]
-        if len(vectors) <= exact_up_to:
-            index = faiss.IndexFlatIP(dimensions)
-        else:
-            lists = max(1, int(4 * len(vectors) ** 0.5))
-            quantizer = faiss.IndexFlatIP(dimensions)
-            index = faiss.IndexIVFFlat(quantizer, dimensions, lists, faiss.METRIC_INNER_PRODUCT)
-            index.cp.max_points_per_centroid = 64
-            index.train(vectors)
-            index.nprobe = min(16, lists)
-        index.add(vectors)
-        found: NDArray[np.int64] = index.search(queries, count)[1]
-    finally:
-        faiss.omp_set_num_threads(threads)
-    return found
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self._index.figures[number].text[:_CHARACTERS] for number in self._numbers[place]]
+        return self._index.figures[self._numbers[place]].text[:_CHARACTERS]
 
 
 def overlaps(one: FigureEntry, other: FigureEntry) -> bool:
