@@ -10,7 +10,7 @@ import typer
 import finlmm_core
 from finlmm_core.cli import audit, compare, data, evaluate, inspect, models, new_plugin, rewards, train
 from finlmm_core.errors import FinlmmError, disk_error
-from finlmm_core.escapes import visible_text
+from finlmm_core.escapes import visible_text, without_secrets
 
 app = typer.Typer(
     name="finlmm",
@@ -55,14 +55,14 @@ def main() -> None:
     try:
         app(obj=plugins)
     except FinlmmError as error:
-        typer.echo(f"finlmm: {visible_text(str(error))}", err=True)
+        typer.echo(f"finlmm: {visible_text(without_secrets(str(error)))}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         told = disk_error(error)
         if told is None and not isinstance(error, PermissionError):
             raise
         text = str(told) if told is not None else f"No permission for '{error.filename}'."
-        typer.echo(f"finlmm: {visible_text(text)}", err=True)
+        typer.echo(f"finlmm: {visible_text(without_secrets(text))}", err=True)
         sys.exit(FinlmmError.exit_code)
     except KeyboardInterrupt:
         typer.echo("finlmm: stopped. Finished documents are kept; the same command goes on from here.", err=True)

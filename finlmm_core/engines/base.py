@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from finlmm_core.errors import DocumentError, FinlmmError, disk_error
+from finlmm_core.escapes import without_secrets
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -70,4 +71,4 @@ def failure_of(error: Exception) -> DocumentError:
     if isinstance(error, MemoryError):
         return DocumentError("memory_limit", "a piece of work asked for more memory than a document may use")
     trace = "".join(traceback.format_exception(error))
-    return DocumentError("error", f"{type(error).__name__}: {error}\n{trace[-4000:]}")
+    return DocumentError("error", without_secrets(f"{type(error).__name__}: {error}\n{trace[-4000:]}"))

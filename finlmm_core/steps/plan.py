@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from finlmm_core.config import RunConfig
 from finlmm_core.domain import Rejected
 from finlmm_core.errors import DocumentError, FinlmmError
+from finlmm_core.escapes import without_secrets
 from finlmm_core.plugins.bases import Aligner, Generator, OcrEngine, Parser
 from finlmm_core.plugins.manager import Plugins
 from finlmm_core.steps.document_steps import AlignStep, DocumentContext, DocumentStep, GenerateStep, ParseStep
@@ -213,7 +214,8 @@ class DocumentWork:
 
     def set_aside(self, context: DocumentContext, step: DocumentStep, key: str, error: DocumentError) -> Header:
         """Keep the reason why a document has no result; not under its key where it is to be tried again."""
-        reason = Rejected(step=step.name, item_id=context.source.sha256, reason=error.reason, detail=error.detail)
+        detail = without_secrets(error.detail)
+        reason = Rejected(step=step.name, item_id=context.source.sha256, reason=error.reason, detail=detail)
         # What a model has answered when time is up is in its cache, so the next run gets further.
         again = error.again or (error.reason == "time_limit" and step.asks_models)
         kept = key_of(key, "again") if again else key

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from finlmm_core.escapes import visible_line
 from finlmm_core.steps.sampling.config import SPLITS, SamplesConfig
 from finlmm_core.steps.sampling.rows import COLUMNS, SampleKind
 from finlmm_core.steps.sampling.summary import Provenance, SamplesSummary
@@ -71,6 +73,17 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+#: What Markdown, mathematics in it, or a link that needs no brackets could be made of.
+_MARKED = re.compile(r"[\\`*\[\]<>&|~$@]|://|(?i:www\.)")
+
+
+def _plain(value: object) -> str:
+    """Return text from a report or a file name so that it is read as it is: nothing in it is Markdown or HTML."""
+    return _MARKED.sub(
+        lambda found: "".join(f"&#{ord(c)};" if not c.isalnum() else c for c in found[0]), visible_line(str(value))
+    )
 
 
 def _yaml_features(columns: Mapping[str, Any], indent: str) -> list[str]:
@@ -161,7 +174,7 @@ def card(summary: SamplesSummary, config: SamplesConfig, seed: int, provenance: 
         parts.append(
             _table(
                 [title, "text", "contrastive"],
-                ([name, counts["text"].get(name, 0), counts["contrastive"].get(name, 0)] for name in names),
+                ([_plain(name), counts["text"].get(name, 0), counts["contrastive"].get(name, 0)] for name in names),
             )
         )
     parts.append("Rows come in the order of the reports: shuffle before training.\n")
@@ -190,9 +203,9 @@ def card(summary: SamplesSummary, config: SamplesConfig, seed: int, provenance: 
             ["report", "sha256", "company", "year", "split", "figures", "questions", "aligned", "text", "contrastive"],
             (
                 [
-                    s.report,
+                    _plain(s.report),
                     f"`{s.document_id[:16]}`",
-                    s.company or "",
+                    _plain(s.company or ""),
                     s.year or "",
                     s.split,
                     s.figures,
@@ -216,7 +229,10 @@ def card(summary: SamplesSummary, config: SamplesConfig, seed: int, provenance: 
     parts.append(
         "## How it was made\n\n"
         f"Seed {seed}. Plugins: "
-        + (", ".join(f"{name} {version}" for name, version in sorted(provenance.plugins.items())) or "not recorded")
+        + (
+            ", ".join(f"{_plain(name)} {_plain(version)}" for name, version in sorted(provenance.plugins.items()))
+            or "not recorded"
+        )
         + "."
         + (f" Key of the step: `{provenance.config_key}`." if provenance.config_key else "")
         + "\n\n```json\n"
