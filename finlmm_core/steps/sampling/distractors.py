@@ -96,7 +96,7 @@ class NearestFigures:
     def _search(
         self, inside: Sequence[int], places: Sequence[int], embedder: Embedder, config: SamplesConfig, scratch: Path
     ) -> NDArray[np.int32]:
-        """Return int32 ``[places, neighbours]``: the figures nearest to those at these places of ``inside``, -1: none."""
+        """Return int32 ``[places, neighbours]``: the figures nearest to those at places of ``inside``, -1 for none."""
         import numpy as np
 
         texts = _Texts(self._index, inside)

@@ -53,7 +53,7 @@ class VectorIndex(Protocol):
     def choice(self) -> str:
         """What it is, in words."""
 
-    def nearest(self, rows: Sequence[int], count: int) -> Numbers:
+    def nearest(self, rows: Sequence[int] | Numbers, count: int) -> Numbers:
         """Return int64 ``[len(rows), count]``: the members nearest to each of ``rows``, nearest first, itself among
         them; -1 where there are fewer."""
 
@@ -94,7 +94,7 @@ class FlatIndex:
         """What it is, in words."""
         return f"flat, {len(self._vectors)} vectors"
 
-    def nearest(self, rows: Sequence[int], count: int) -> Numbers:
+    def nearest(self, rows: Sequence[int] | Numbers, count: int) -> Numbers:
         """Return the members nearest to each of ``rows`` (see VectorIndex)."""
         import faiss
 
@@ -128,6 +128,7 @@ class ListsIndex:
                 self._count = count
                 self._train(arrived)
                 self._sort(arrived, folder / "lists.f32")
+                self._vectors = _mapped(folder / "lists.f32", self._dimensions)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -186,7 +187,6 @@ class ListsIndex:
                 file.write(there[order[start : start + _READ_AT_ONCE]].data)
         del there
         arrived.unlink()
-        self._vectors = _mapped(target, self._dimensions)
 
     def _lists_needed(self, queries: Vectors, members: Numbers, nearest: Numbers, lists: NDArray[np.int32]) -> int:
         """Return the least number of lists in which the wanted share of the members' true nearest lies."""
@@ -202,7 +202,7 @@ class ListsIndex:
 
     # --------------------------------------------------------------------------------------------------- search
 
-    def nearest(self, rows: Sequence[int], count: int) -> Numbers:
+    def nearest(self, rows: Sequence[int] | Numbers, count: int) -> Numbers:
         """Return the members nearest to each of ``rows`` (see VectorIndex)."""
         import numpy as np
 
