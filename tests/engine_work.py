@@ -35,6 +35,21 @@ class Misbehave:
             if not mark.exists():
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        if name == "lose-worker":  # what watches this process, not this process itself
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        if name == "lose-worker-once":
+            assert self.folder is not None
+            mark = self.folder / "lost"
+            if not mark.exists():
+                mark.touch()
+                os.kill(os.getppid(), signal.SIGKILL)
+                time.sleep(60)
+        if name == "mark":
+            assert self.folder is not None
+            began = time.time()
+            time.sleep(0.4)
+            (self.folder / f"{task} {os.getpid()} {began} {time.time()}").touch()
         if name == "sleep":
             time.sleep(60)
         if name == "hang-in-c":

@@ -70,5 +70,5 @@ def failure_of(error: Exception) -> DocumentError:
         raise of_the_disk from error
     if isinstance(error, MemoryError):
         return DocumentError("memory_limit", "a piece of work asked for more memory than a document may use")
-    trace = "".join(traceback.format_exception(error))
-    return DocumentError("error", without_secrets(f"{type(error).__name__}: {error}\n{trace[-4000:]}"))
+    trace = without_secrets("".join(traceback.format_exception(error)))[-4000:]
+    return DocumentError("error", without_secrets(f"{type(error).__name__}: {error}") + f"\n{trace}")

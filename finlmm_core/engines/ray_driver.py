@@ -39,8 +39,14 @@ _ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-#: Without this Ray listens on all addresses of the machine, on Linux also for a cluster that nobody is to join.
-_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+#: For a cluster that nobody else is to join. Without the first, Ray listens on all addresses of the machine (on Linux);
+#: the others keep its services from gathering figures that nobody looks at.
+_ALONE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_event_stats": "0",
+}
 
 
 def drive(pipe: Connection, plan: Plan, log: str, parent: int) -> None:

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -198,7 +199,8 @@ def _version(info: Mapping[str, Any]) -> str:
     for marks in (_VERSION_MARKS, _TIME_MARKS):
         for name in marks:
             if info.get(name):
-                return f"{info.get('size')} {info[name]}"
+                mark = info[name].timestamp() if isinstance(info[name], datetime) else info[name]
+                return f"{info.get('size')} {mark}"
     return f"{info.get('size')}"
 
 

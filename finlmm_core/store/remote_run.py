@@ -35,8 +35,9 @@ def working_copy(url: str, chosen: Path | None = None) -> Path:
     """Return the folder of this machine in which a run at a URL is worked on."""
     if chosen is not None:
         return chosen
-    name = url.rstrip("/").rpartition("/")[2][:60]
-    return cache_folder() / "runs" / f"{name}-{hashlib.sha256(url.rstrip('/').encode()).hexdigest()[:12]}"
+    url = url.rstrip("/")
+    # The folder's own name is the run's on its pages.
+    return cache_folder() / "runs" / hashlib.sha256(url.encode()).hexdigest()[:16] / url.rpartition("/")[2]
 
 
 @contextmanager

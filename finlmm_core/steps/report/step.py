@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def run_report_step(run: RunFolder, sources: Sources, config: RunConfig) -> dict
             "options": json.dumps(options, ensure_ascii=False, indent=1),
         },
         sections=[*_audit(run.path), *_training(run.path), *_evaluation(run.path, config.seed)],
-        threads=config.engine.resolved_workers(),
+        threads=min(config.engine.resolved_workers(), os.cpu_count() or 1),
     )
     return write_report(data, run.step("report") / PAGE)
 
