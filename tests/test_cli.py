@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bad_pdfs import report
 
 FINLMM = str(Path(sys.executable).with_name("finlmm"))
 
@@ -208,3 +209,15 @@ def test_check_finds_no_mistake_in_the_shipped_configs() -> None:
     assert configs
     for config in configs:
         assert "no mistakes" in finlmm("check", config).stdout
+
+
+def test_a_step_alone_passes_over_reports_that_an_earlier_step_set_aside(tmp_path: Path) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    (reports / "good.pdf").write_bytes(report())
+    (reports / "torn.pdf").write_bytes(report()[:300])
+    quick = ("--engine", "serial", "--set", "parse.ocr='none'")
+    finlmm("parse", reports, "-o", tmp_path / "run", *quick)
+    for step in ("generate", "align"):
+        summary = json.loads(finlmm(step, tmp_path / "run", "--json").stdout)
+        assert summary["steps"][step]["record"]["inputs"] == 1

@@ -128,18 +128,22 @@ class DocumentWork:
         return header is None or header.key != self.key(step, task.sha256) or self._tries_again(header)
 
     def first_key(self, context: DocumentContext) -> str | None:
-        """Return the key of what the first step reads; None where the step before it set the document aside."""
+        """Return the key of what the first step reads; None where a step before it set the document aside."""
         first = self.steps[0].name
         if first == STEPS[0]:
             return context.source.sha256
-        before = STEPS[STEPS.index(first) - 1]
-        header = context.store(before).header(context.source.sha256)
-        if header is None:
-            raise FinlmmError(
-                f"'{context.source.relative}' has no result of the step '{before}' in {self.run}.",
-                hint=f"Run that step first: finlmm {before} {self.run}",
-            )
-        return header.key if header.status == "done" else None
+        earlier = STEPS[: STEPS.index(first)]
+        header = context.store(earlier[-1]).header(context.source.sha256)
+        if header is not None:
+            return header.key if header.status == "done" else None
+        for step in earlier[:-1]:  # what a step sets aside has no file of the steps after it
+            ended = context.store(step).header(context.source.sha256)
+            if ended is not None and ended.status == "set_aside":
+                return None
+        raise FinlmmError(
+            f"'{context.source.relative}' has no result of the step '{earlier[-1]}' in {self.run}.",
+            hint=f"Run that step first: finlmm {earlier[-1]} {self.run}",
+        )
 
     def key(self, step: DocumentStep, input_key: str) -> str:
         """Return the key of a step for a document whose earlier result has the given key."""
