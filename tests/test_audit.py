@@ -15,7 +15,7 @@ from audit_samples import Row, encoded, picture, rows, set_images, with_images, 
 from typer.testing import CliRunner
 
 from finlmm_core.audit import AuditConfig
-from finlmm_core.audit.build import BuildAudit
+from finlmm_core.audit.build import AuditProcess, BuildAudit
 from finlmm_core.audit.run import AuditResult, audit_folder, read_findings
 from finlmm_core.cli.app import app
 from finlmm_core.errors import FinlmmError
@@ -381,7 +381,7 @@ def test_few_questions_are_not_held_against_limits_that_are_noise(tmp_path: Path
 def test_a_build_audits_once_beside_its_page_and_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finlmm_core.audit.build._WORTH_A_PROCESS", 20)
+    monkeypatch.setattr("finlmm_core.audit.build.WORTH_A_PROCESS", 20)
     made = rows(40)
     digests = []
     for name, beside in (("one/run", False), ("two/run", True)):
@@ -397,6 +397,21 @@ def test_a_build_audits_once_beside_its_page_and_ends_with_the_same_bytes(
     )
     assert BuildAudit(run, AuditConfig(), 0, beside=True).result()[1] == 0.0  # nothing left to do
     assert BuildAudit(run, AuditConfig(folds=4), 0, beside=False).result()[1] > 0.0
+
+
+def test_a_process_that_was_begun_early_audits_or_ends(tmp_path: Path) -> None:
+    run = RunFolder(write_run(tmp_path / "run", rows(40)))
+    process = AuditProcess()
+    result, _ = BuildAudit(run, AuditConfig(), 0, beside=True, process=process).result()
+    assert result.samples == 40
+    process.end()  # it has ended by itself: nothing is left to do
+    killed, waiting = AuditProcess(), AuditProcess()
+    audit = BuildAudit(run, AuditConfig(folds=4), 0, beside=True, process=killed)
+    killed._process.kill()
+    with pytest.raises(FinlmmError, match=r"ended from outside \(exit code -9\)"):
+        audit.result()
+    waiting.end()
+    assert not waiting._process.is_alive()
 
 
 def test_the_page_shows_what_was_found(clean: AuditResult, tmp_path: Path, browser: Any) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from finlmm_core.audit.config import AuditConfig
 from finlmm_core.audit.model import Item, Measured, Part
 from finlmm_core.audit.pictures import Picture
 from finlmm_core.audit.statistics import quantiles
+from finlmm_core.domain import Language
 from finlmm_core.prompts import WORDING
 from finlmm_core.steps.sampling.words import has_chinese
 
 _VOWELS = re.compile(r"[aeiouy]+")
 _WORDS = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 _SENTENCE = re.compile(r"[.!?](?:\s|\Z)")
-_PIECES = re.compile(r"[A-Za-z]+|\d|[\u3400-\u9fff]|[^\sA-Za-z\d\u3400-\u9fff]")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_MARKS = re.compile(r"[^\sA-Za-z\u3400-\u9fff\uf900-\ufaff]")
 _PATCH = 28  # pixels: side of what one token of a Qwen-VL model sees
 _BINS = 12
 
@@ -89,21 +93,24 @@ def reading_ease(text: str) -> float:
 def text_tokens(text: str) -> float:
     """Estimate tokens as vocabularies of today's models cut: 1.3 a word of letters, one a digit, a mark, a Chinese
     character's 0.8."""
-    count = 0.0
-    for piece in _PIECES.findall(text):
-        if piece[0].isalpha() and piece[0].isascii():
-            count += 1.0 if len(piece) <= 6 else 1.6
-        else:
-            count += 0.8 if has_chinese(piece) else 1.0
-    return count
+    words = _LETTERS.findall(text)
+    long = sum(len(word) > 6 for word in words)
+    chinese = 0 if text.isascii() else len(_CHINESE.findall(text))
+    return len(words) + 0.6 * long + 0.8 * chinese + len(_MARKS.findall(text))
 
 
 def prompt_tokens(item: Item) -> float:
     """Estimate the tokens of a sample's prompt: instructions, its text, one for each 28 x 28 pixels of its images."""
-    words = WORDING["zh" if item.language == "zh" else "en"]
-    text = "\n".join((words.role, words.rules, item.context, item.question, *item.options))
+    fixed = _instruction_tokens("zh" if item.language == "zh" else "en")
+    text = "\n".join((item.context, item.question, *item.options))
     patches = sum(max(1, image.width // _PATCH) * max(1, image.height // _PATCH) for image in item.images)
-    return round(text_tokens(text) + patches)
+    return round(fixed + text_tokens(text) + patches)
+
+
+@lru_cache
+def _instruction_tokens(language: Language) -> float:
+    words = WORDING[language]
+    return text_tokens(f"{words.role}\n{words.rules}")
 
 
 def histogram(values: Sequence[float]) -> list[tuple[float, float, int]]:

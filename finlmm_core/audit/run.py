@@ -131,6 +131,14 @@ def read_findings(folder: Path) -> list[Finding]:
     return [Finding.model_validate_json(line) for line in lines]
 
 
+def load_libraries() -> None:
+    """Import what an audit takes seconds to import."""
+    import pyarrow.parquet  # noqa: F401
+    from PIL import Image  # noqa: F401
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: F401
+    from sklearn.linear_model import LogisticRegression  # noqa: F401
+
+
 def _measured(dataset: Dataset, config: AuditConfig, seed: int, against: Sequence[Path]) -> tuple[Part, int]:
     from finlmm_core.audit.against import check_against, read_foreign
     from finlmm_core.audit.balance import check_balance

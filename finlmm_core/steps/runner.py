@@ -35,7 +35,7 @@ from finlmm_core.steps.progress import Progress
 from finlmm_core.steps.remote_sources import find_remote_sources
 from finlmm_core.steps.remote_work import RemoteWork
 from finlmm_core.steps.report.step import run_report_step
-from finlmm_core.steps.samples import SAMPLES_VERSION, DocumentRecord, Provenance, build_samples
+from finlmm_core.steps.samples import SAMPLES_VERSION, CorpusRecord, Provenance, build_samples
 from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
 from finlmm_core.steps.totals import StepTotals, Totals
 from finlmm_core.store.atomic import write_atomic
@@ -46,7 +46,7 @@ from finlmm_core.store.remote_run import RemoteRunFolder, working_copy
 from finlmm_core.store.run import CONFIG_FILE, RunFolder
 
 if TYPE_CHECKING:
-    from finlmm_core.audit.build import BuildAudit
+    from finlmm_core.audit.build import AuditProcess, BuildAudit
 
 
 class StepSummary(Frozen):
@@ -64,6 +64,7 @@ class RunSummary(Frozen):
     """How a run went."""
 
     run: Path
+    url: str | None = Field(default=None, description="where the run is; ``run`` is its working copy then")
     steps: dict[str, StepSummary]
     audit: AuditResult | None = Field(default=None, description="of the samples; None where that was not asked for")
     set_aside: tuple[tuple[str, str, str], ...] = Field(description="(report, reason, detail), by report")
@@ -153,6 +154,7 @@ class _Run:
         self.peak_mb = 0.0
         self.summaries: dict[str, StepSummary] = {}
         self.audit: AuditResult | None = None
+        self.auditor: AuditProcess | None = None
 
     def go(self) -> RunSummary:
         with self.run.locked():
@@ -168,15 +170,20 @@ class _Run:
                 self.run.begin(name, self.options[name])
             if self.document_steps:
                 self._run_document_steps()
-            if "samples" in self.names:
-                self._run_samples()
-            if "report" in self.names:
-                audit = self._begin_audit()
-                self._run_report()
-                if audit is not None:
-                    self._finish_audit(audit)
+            try:
+                if "samples" in self.names:
+                    self._run_samples()
+                if "report" in self.names:
+                    audit = self._begin_audit()
+                    self._run_report()
+                    if audit is not None:
+                        self._finish_audit(audit)
+            finally:
+                if self.auditor is not None:
+                    self.auditor.end()
         return RunSummary(
             run=self.run.path,
+            url=self.run.remote.url if isinstance(self.run, RemoteRunFolder) else None,
             steps=self.summaries,
             audit=self.audit,
             set_aside=tuple(self._set_aside()),
@@ -250,6 +257,7 @@ class _Run:
             self._finish(before, 0.0, 0)
             return
         started = time.monotonic()
+        self._load_audit()
         self.run.remove("samples")
         self.run.begin("samples", self.options["samples"])
         self.progress.begin("samples", 1)
@@ -286,6 +294,16 @@ class _Run:
         key = key_of("report", SCHEMA_VERSION, self.options["report"], samples.key)
         self._finish(self._record("report", key, inputs=1, counts=counts), time.monotonic() - started, 1)
 
+    def _load_audit(self) -> None:
+        """Begin the process that will measure the samples, where there will be many; it loads while they are made."""
+        aligned = self.run.record("align")
+        beside = self.config.engine.resolved_workers() > 1 and self.config.audit.enabled and "report" in self.names
+        if beside and aligned is not None:
+            from finlmm_core.audit.build import WORTH_A_PROCESS, AuditProcess
+
+            if aligned.counts.get("kept", 0) >= WORTH_A_PROCESS:
+                self.auditor = AuditProcess()
+
     def _begin_audit(self) -> BuildAudit | None:
         """Begin to measure the samples; None where that is not asked for, or no samples were made in this run."""
         samples = self.summaries.get("samples")
@@ -294,7 +312,7 @@ class _Run:
         from finlmm_core.audit.build import BuildAudit
 
         beside = self.config.engine.resolved_workers() > 1
-        return BuildAudit(self.run, self.config.audit, self.config.seed, beside=beside)
+        return BuildAudit(self.run, self.config.audit, self.config.seed, beside=beside, process=self.auditor)
 
     def _finish_audit(self, audit: BuildAudit) -> None:
         self.progress.begin("audit", 1)
@@ -388,12 +406,12 @@ class RunCorpus:
         self.run = run
         self.sources = sources
 
-    def __iter__(self) -> Iterator[DocumentRecord]:
+    def __iter__(self) -> Iterator[CorpusRecord]:
         for source in self.sources.files:
             context = DocumentContext(self.run, self.sources.root, source)
             header = context.store("align").header(source.sha256)
             if header is not None and header.status == "done":
-                yield DocumentRecord(context.document, context.questions, context.alignments)
+                yield context  # what is not asked for is not loaded
 
 
 def _open_run(config: RunConfig, out: Path) -> RunFolder:
