@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from finlmm_core.audit.run import (
     finished_audit,
     load_libraries,
 )
+from finlmm_core.engines.worker import die_with_parent
 from finlmm_core.errors import FinlmmError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class AuditProcess:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")  # not forked: libraries hold locks and threads
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True, name="finlmm-audit")
+        self._process = context.Process(target=_serve, args=(theirs, os.getpid()), daemon=True, name="finlmm-audit")
         self._process.start()
         theirs.close()
 
@@ -129,9 +131,10 @@ class BuildAudit:
         return found, time.monotonic() - self.started
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, parent: int) -> None:
     """Load what an audit takes, wait for a run, audit it; send the result, or the error that the user is to see."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    die_with_parent(parent)  # a killed build must not go on writing beside the one that follows it
     load_libraries()
     try:
         run, config, seed = pipe.recv()
