@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from finlmm_core import Completion
+from finlmm_core import Completion, Sampling
 from finlmm_core.plugins.bases import Message
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -20,6 +20,28 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
 }
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+
+
+def chat_by_generating(
+    generate: Callable[[Sequence[Sequence[Message]], Sampling], list[list[Completion]]],
+    conversations: Sequence[Sequence[Message]],
+    sampling: Sampling | None,
+    schema: Mapping[str, Any] | None,
+) -> list[Completion]:
+    """Return one completion of each conversation, of a backend that can ``generate`` many at a time.
+
+    Args:
+        generate: the backend's.
+        conversations: the last turn of each is the user's.
+        sampling: how completions are drawn; one of each conversation, whatever its ``n``.
+        schema: as in ``chat_json``; None for free text.
+    """
+    drawn = (sampling or Sampling()).model_copy(update={"n": 1})
+
+    def replies(many: Sequence[Sequence[Message]]) -> list[Completion]:
+        return [completion for (completion,) in generate(many, drawn)]
+
+    return replies(conversations) if schema is None else chat_json_many(replies, conversations, schema)
 
 
 def chat_json(

@@ -152,12 +152,7 @@ class LocalBackend(ModelBackend):
         that does not fit goes back once with what was wrong. The text is then the JSON alone, or the second reply as
         it stands where that one does not fit either.
         """
-        from finlmm_models.json_chat import chat_json
-
-        sampling = (sampling or Sampling()).model_copy(update={"n": 1})
-        if schema is None:
-            return self.generate([messages], sampling)[0][0]
-        return chat_json(lambda turns: self.generate([turns], sampling)[0][0], messages, schema)
+        return self.chat_many([messages], sampling, schema)[0]
 
     def chat_many(
         self,
@@ -166,14 +161,9 @@ class LocalBackend(ModelBackend):
         schema: Mapping[str, Any] | None = None,
     ) -> list[Completion]:
         """Return what ``chat`` returns for each of many conversations, batched."""
-        from finlmm_models.json_chat import chat_json_many
+        from finlmm_models.json_chat import chat_by_generating
 
-        drawn = (sampling or Sampling()).model_copy(update={"n": 1})
-
-        def replies(many: Sequence[Sequence[Message]]) -> list[Completion]:
-            return [completion for (completion,) in self.generate(many, drawn)]
-
-        return replies(conversations) if schema is None else chat_json_many(replies, conversations, schema)
+        return chat_by_generating(self.generate, conversations, sampling, schema)
 
     def choice_probabilities(self, prompts: Sequence[Sequence[Message]], choices: Sequence[str]) -> list[list[float]]:
         """Return for each conversation the probability of each choice as the next text, normalised over the choices.

@@ -105,14 +105,9 @@ class Vllm(ModelBackend):
         schema: Mapping[str, Any] | None = None,
     ) -> list[Completion]:
         """Return one completion of each conversation; with a schema told, checked, a bad one asked once more."""
-        from finlmm_models.json_chat import chat_json_many
+        from finlmm_models.json_chat import chat_by_generating
 
-        drawn = (sampling or Sampling()).model_copy(update={"n": 1})
-
-        def replies(many: Sequence[Sequence[Message]]) -> list[Completion]:
-            return [completion for (completion,) in self.generate(many, drawn)]
-
-        return replies(conversations) if schema is None else chat_json_many(replies, conversations, schema)
+        return chat_by_generating(self.generate, conversations, sampling, schema)
 
     def _answers(
         self, prompts: Sequence[Sequence[Message]], sampling: Sampling, continued: bool
