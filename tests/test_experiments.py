@@ -111,6 +111,11 @@ def test_right_solutions_earn_full_marks_and_careless_ones_come_at_their_rates(r
     assert 70 < wrong < 130
 
 
+def test_an_id_of_a_question_means_one_figure(run: Path) -> None:
+    train = [*read_samples(run / "samples", "contrastive", "train"), *read_samples(run / "samples", "text", "train")]
+    assert len({sample.qa_id for sample in train}) == len(train)
+
+
 def test_text_samples_have_no_images_and_the_same_answer(run: Path) -> None:
     for sample in read_samples(run / "samples", "text", "train"):
         assert not sample.images
