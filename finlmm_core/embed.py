@@ -22,7 +22,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,21 +87,21 @@ def features(text: str) -> Counter[str]:
     English words give n-grams of three to five characters (with their borders), Chinese runs single characters and
     triples beside the pairs.
     """
-    counted: Counter[str] = Counter()
-    for match in _WORD.finditer(normalise(text)):
-        token = match.group()
-        if _CJK.match(token):
-            counted.update("c" + char for char in token)
-            counted.update("w" + token[i : i + 2] for i in range(len(token) - 1))
-            counted.update("w" + token[i : i + 3] for i in range(len(token) - 2))
-        elif token[0].isdigit():
-            counted["w" + token.replace(",", "").rstrip(".")] += 1
-        else:
-            counted["w" + stem(token)] += 1
-            padded = f" {token} "
-            for size in (3, 4, 5):
-                counted.update("g" + padded[i : i + size] for i in range(len(padded) - size + 1))
-    return counted
+    return Counter(chain.from_iterable(map(_features_of, _WORD.findall(normalise(text)))))
+
+
+@lru_cache(maxsize=50_000)
+def _features_of(token: str) -> tuple[str, ...]:
+    """Return the features of one word, number or Chinese run; the words of reports come again and again."""
+    if _CJK.match(token):
+        pairs = ("w" + token[i : i + 2] for i in range(len(token) - 1))
+        triples = ("w" + token[i : i + 3] for i in range(len(token) - 2))
+        return (*("c" + char for char in token), *pairs, *triples)
+    if token[0].isdigit():
+        return ("w" + token.replace(",", "").rstrip("."),)
+    padded = f" {token} "
+    grams = ("g" + padded[i : i + size] for size in (3, 4, 5) for i in range(len(padded) - size + 1))
+    return ("w" + stem(token), *grams)
 
 
 class TfIdfEmbedder:
@@ -196,13 +197,23 @@ class HashedTfIdf:
         """Return ``(len(texts), dimensions)`` float32 rows, ready for an inner-product index."""
         import numpy as np
 
+        @cache
+        def frequency(count: int) -> float:
+            return 1 + math.log(count)
+
+        @cache
+        def rarity(seen: int) -> float:
+            return math.log((1 + self._fitted_on) / (1 + seen)) + 1
+
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             counted = self._kept.pop(text, None) or features(text)
-            for feature, count in sorted(counted.items()):
-                hashed = zlib.crc32(feature.encode())
-                weight = (1 + math.log(count)) * (math.log((1 + self._fitted_on) / (1 + self._seen[feature])) + 1)
-                row[(hashed >> 1) % self.dimensions] += weight if hashed & 1 else -weight
+            found = sorted(counted.items())
+            hashed = np.array([zlib.crc32(feature.encode()) for feature, _ in found], dtype=np.int64)
+            often = np.array([frequency(count) for _, count in found])
+            rare = np.array([rarity(self._seen.get(feature, 0)) for feature, _ in found])
+            weights = (np.where(hashed & 1, 1.0, -1.0) * often * rare).astype(np.float32)
+            np.add.at(row, (hashed >> 1) % self.dimensions, weights)  # one after the other: the sum is of one order
         return normalised_rows(rows)
 
 

@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from finlmm_core.domain import Alignment, Document, QAPair, Rejected, Split, content_id
 from finlmm_core.steps.sampling.card import write_card
@@ -27,7 +27,7 @@ from finlmm_core.steps.sampling.config import SPLITS, SamplesConfig, SplitShares
 from finlmm_core.steps.sampling.distractors import DistractorChooser, Embedder, NearestFigures, embedder_named
 from finlmm_core.steps.sampling.duplicates import same_figures
 from finlmm_core.steps.sampling.figures import FigureIndex
-from finlmm_core.steps.sampling.parquet import SplitWriter, read_rows, read_samples
+from finlmm_core.steps.sampling.parquet import RecentImages, SplitWriter, read_rows, read_samples
 from finlmm_core.steps.sampling.rows import Row, SampleKind, common_row, contrastive_columns, shuffle_options
 from finlmm_core.steps.sampling.selection import (
     Candidate,
@@ -62,9 +62,22 @@ __all__ = [
 SAMPLES_VERSION = 1
 
 
+class CorpusRecord(Protocol):
+    """All that the steps before made of one report. The document is asked for in the first reading only."""
+
+    @property
+    def document(self) -> Document: ...
+
+    @property
+    def questions(self) -> Sequence[QAPair]: ...
+
+    @property
+    def alignments(self) -> Sequence[Alignment]: ...
+
+
 @dataclass(frozen=True)
 class DocumentRecord:
-    """All that the steps before made of one report."""
+    """A CorpusRecord that is held in memory."""
 
     document: Document
     questions: Sequence[QAPair] = ()
@@ -72,7 +85,7 @@ class DocumentRecord:
 
 
 def build_samples(
-    corpus: Iterable[DocumentRecord],
+    corpus: Iterable[CorpusRecord],
     images: ImageStore,
     config: SamplesConfig,
     seed: int,
@@ -167,7 +180,7 @@ class _Step:
         self._rejected.write(record.model_dump_json() + "\n")
         self.tally.rejections[reason] += 1
 
-    def run(self, corpus: Iterable[DocumentRecord]) -> SamplesSummary:
+    def run(self, corpus: Iterable[CorpusRecord]) -> SamplesSummary:
         candidates = self.read(corpus)
         self.split(candidates)
         candidates = without_leaks(candidates, self.index, self.config, self.seed, self.reject)
@@ -195,7 +208,7 @@ class _Step:
         if self._progress is not None:
             self._progress(self._done)
 
-    def read(self, corpus: Iterable[DocumentRecord]) -> list[Candidate]:
+    def read(self, corpus: Iterable[CorpusRecord]) -> list[Candidate]:
         """Take in what selection needs of every report."""
         found: list[Candidate] = []
         for record in corpus:
@@ -260,7 +273,7 @@ class _Step:
 
     def write(
         self,
-        corpus: Iterable[DocumentRecord],
+        corpus: Iterable[CorpusRecord],
         chosen: Mapping[SampleKind, Sequence[Candidate]],
         chooser: DistractorChooser,
     ) -> dict[str, dict[str, list[str]]]:
@@ -269,10 +282,9 @@ class _Step:
             kind: {(c.report, c.qa_id) for c in items} for kind, items in chosen.items()
         }
         config = self.config
+        images = RecentImages(self.images)
         writers = {
-            (kind, split): SplitWriter(
-                self.working, kind, split, self.images, config.rows_per_shard, config.rows_per_group
-            )
+            (kind, split): SplitWriter(self.working, kind, split, images, config.rows_per_shard, config.rows_per_group)
             for kind in chosen
             for split in SPLITS
         }
@@ -284,12 +296,12 @@ class _Step:
                     key = (number, question.id)
                     if key in wanted["text"]:
                         wanted["text"].discard(key)
-                        row = self.row("text", question, record.document, split)
+                        row = self.row("text", question, number, split)
                         writers["text", split].add(row)
                         self.tally.add("text", row, number)
                     if key in wanted["contrastive"]:
                         wanted["contrastive"].discard(key)
-                        contrastive = self.contrastive(question, number, record, alignments[question.id], chooser)
+                        contrastive = self.contrastive(question, number, alignments[question.id], chooser)
                         if contrastive is not None:
                             writers["contrastive", split].add(contrastive)
                             self.tally.add("contrastive", contrastive, number)
@@ -312,20 +324,20 @@ class _Step:
             self._decks[key] = Deck(size, self.seed, *key)
         return self._decks[key].deal()
 
-    def row(self, kind: SampleKind, question: QAPair, document: Document, split: Split) -> Row:
+    def row(self, kind: SampleKind, question: QAPair, report: int, split: Split) -> Row:
         """Return the columns that both kinds have, with the options in a new order."""
         count = len(question.options)
         place = self._deal(count, "letter", kind, split, question.type.value)
         wrong_order = Chance("options", self.seed, kind, question.id).shuffled(range(count - 1))
         options, answer = shuffle_options(question, place, wrong_order)
         sample_id = content_id(kind, question.id)
-        return common_row(sample_id, question, options, answer, document, split, self.provenance.plugins)
+        found = self.index.reports[report]
+        return common_row(sample_id, question, options, answer, found, split, self.provenance.plugins)
 
     def contrastive(
         self,
         question: QAPair,
         report: int,
-        record: DocumentRecord,
         alignment: Alignment,
         chooser: DistractorChooser,
     ) -> Row | None:
@@ -341,7 +353,7 @@ class _Step:
         distractors = Chance("images", self.seed, question.id).shuffled(distractors)
         count = len(distractors) + 1
         place = self._deal(count, "image", split)
-        row = self.row("contrastive", question, record.document, split)
+        row = self.row("contrastive", question, report, split)
         row.update(contrastive_columns(right, place, distractors, alignment, self.index))
         row["context"] = ""  # the figure is what the answer is read from
         return row

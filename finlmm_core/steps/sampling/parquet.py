@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,32 @@ def schema(kind: SampleKind) -> pa.Schema:
     return pa.schema([(name, arrow(column)) for name, column in columns.items()], metadata=metadata)
 
 
+class RecentImages:
+    """Reads images of a store, the last ones from memory: a report's figures stand in many of its rows.
+
+    Args:
+        images: the store.
+        most: bytes to remember.
+    """
+
+    def __init__(self, images: ImageStore, most: int = 64 * 1024 * 1024) -> None:
+        self._images = images
+        self._most = most
+        self._held: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def read_bytes(self, ref: ImageRef) -> bytes:
+        """Return the encoded file (see ImageStore)."""
+        data = self._held.pop(ref.sha256, None)
+        if data is None:
+            data = self._images.read_bytes(ref)
+            self._bytes += len(data)
+        self._held[ref.sha256] = data
+        while self._bytes > self._most:
+            self._bytes -= len(self._held.popitem(last=False)[1])
+        return data
+
+
 class SplitWriter:
     """Writes the rows of one kind and split into numbered shards, a row group at a time.
 
@@ -48,7 +75,7 @@ class SplitWriter:
     """
 
     def __init__(
-        self, folder: Path, kind: SampleKind, split: Split, images: ImageStore, shard: int, group: int
+        self, folder: Path, kind: SampleKind, split: Split, images: ImageStore | RecentImages, shard: int, group: int
     ) -> None:
         self._folder = folder / kind
         self._kind = kind

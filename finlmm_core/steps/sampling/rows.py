@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from finlmm_core.domain import Alignment, Answer, Box, Document, Evidence, ImageRef, QAPair, Sample, Split
+from finlmm_core.domain import Alignment, Answer, Box, Evidence, ImageRef, QAPair, Sample, Split
 from finlmm_core.steps.sampling.distractors import Distractor
-from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex
+from finlmm_core.steps.sampling.figures import FigureEntry, FigureIndex, Report
 
 SampleKind = Literal["text", "contrastive"]
 Row = dict[str, Any]
@@ -109,7 +109,7 @@ def common_row(
     question: QAPair,
     options: Sequence[str],
     answer: Answer,
-    document: Document,
+    report: Report,
     split: Split,
     plugins: Mapping[str, str],
 ) -> Row:
@@ -130,10 +130,10 @@ def common_row(
         "language": question.language,
         "split": split,
         "qa_id": question.id,
-        "document_id": document.id,
-        "report": document.source,
-        "company": document.meta.company,
-        "year": document.meta.year,
+        "document_id": report.id,
+        "report": report.source,
+        "company": report.company,
+        "year": report.year,
         "generator": question.generator,
         "template": question.template,
         "program": question.program,

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 _NUMBER = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
@@ -41,18 +42,16 @@ def numbers_in(folded: str) -> list[str]:
 
     The sign is left out on purpose: parentheses, red ink and minus signs are what OCR loses first.
     """
-    found = []
-    for match in _NUMBER.finditer(folded):
-        try:
-            value = Decimal(match.group().replace(",", ""))
-        except InvalidOperation:  # pragma: no cover - the pattern only matches numbers
-            continue
-        found.append(_plain(value))
-    return found
+    return [number for number in map(_plain, _NUMBER.findall(folded)) if number]
 
 
-def _plain(value: Decimal) -> str:
-    text = format(value, "f")
+@lru_cache(maxsize=50_000)
+def _plain(printed: str) -> str:
+    """Return the size of a printed number in one form, '' where it is none; tables say the same numbers many times."""
+    try:
+        text = format(Decimal(printed.replace(",", "")), "f")
+    except InvalidOperation:  # pragma: no cover - the pattern only matches numbers
+        return ""
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -101,14 +100,16 @@ def words_of(text: str) -> Words:
     """Return the comparable content of a text; the last 20,000 texts are remembered."""
     folded = fold(text)
     squeezed = folded.replace(" ", "")
-    words: set[str] = set()
-    for match in _WORD.finditer(folded):
-        word = match.group()
-        if has_chinese(word):
-            words.update(word[i : i + 2] for i in range(max(1, len(word) - 1)))
-        else:
-            words.add(_singular(word))
-    return Words(folded, squeezed, frozenset(words), frozenset(numbers_in(folded)))
+    words = frozenset(chain.from_iterable(map(_parts, _WORD.findall(folded))))
+    return Words(folded, squeezed, words, frozenset(numbers_in(folded)))
+
+
+@lru_cache(maxsize=50_000)
+def _parts(word: str) -> tuple[str, ...]:
+    """Return what a word is compared by: itself in the singular, Chinese as pairs of characters."""
+    if has_chinese(word):
+        return tuple(word[i : i + 2] for i in range(max(1, len(word) - 1)))
+    return (_singular(word),)
 
 
 def _singular(word: str) -> str:
