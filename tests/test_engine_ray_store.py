@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import subprocess
 import sys
@@ -211,6 +212,7 @@ def s3() -> Iterator[dict[str, str]]:
     """A server of the S3 protocol on loopback, and the environment that leads to it."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -252,6 +254,8 @@ def test_a_build_over_ray_in_an_s3_store_is_killed_and_goes_on(
             time.sleep(0.3)
         assert build.poll() is None, log.read_text()
         family = psutil.Process(build.pid).children(recursive=True)
+        # Ray's agents notice a minute later that they are alone; all that works or holds memory goes at once.
+        family = [one for one in family if not one.name().startswith("ray::") or "Agent" not in one.name()]
         build.kill()
         build.wait(30)
         _, alive = psutil.wait_procs(family, timeout=60)

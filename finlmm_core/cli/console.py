@@ -123,6 +123,8 @@ def print_summary(summary: RunSummary) -> None:
         console.print(f"{told} set aside for a reason that may pass: the same command with --retry tries again.")
     peak = f", {summary.peak_worker_mb:,.0f} MB at most in one process" if summary.peak_worker_mb else ""
     console.print(f"{summary.wall_seconds:,.1f} s{peak}")
+    if summary.url is not None:
+        console.print(Text(f"run:         {summary.url}, and on this machine its working copy:"))
     if "report" in summary.steps:
         _print_path(console, "report page", summary.run / "report" / "index.html")
     if summary.audit is not None:
