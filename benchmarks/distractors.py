@@ -38,7 +38,7 @@ import numpy as np
 from finlmm_core.steps.sampling.config import SamplesConfig
 from finlmm_core.steps.sampling.vector_index import build_index
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 NEAREST = 10
 PIECE = 10_000
 MEAN = 0.553  # length of the mean of the real unit vectors
