@@ -170,8 +170,7 @@ def _choose_samples(data: ReportInput, summary: SamplesSummary | None) -> list[R
         rows = [
             {**row, "sample": kind}
             for split in SPLITS
-            for row in read_rows(data.samples, kind, split, columns)
-            if row["id"] in order
+            for row in read_rows(data.samples, kind, split, columns, order.keys())
         ]
         chosen += sorted(rows, key=lambda row: order[row["id"]])
     return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,14 +169,34 @@ def shards(folder: Path, kind: SampleKind, split: Split) -> list[Path]:
     return sorted((folder / kind).glob(f"{split}-*-of-*.parquet"))
 
 
-def read_rows(folder: Path, kind: SampleKind, split: Split, columns: list[str] | None = None) -> Iterator[Row]:
-    """Yield the rows of a kind and split as plain dicts, image bytes included unless ``columns`` leaves them out."""
+def read_rows(
+    folder: Path,
+    kind: SampleKind,
+    split: Split,
+    columns: list[str] | None = None,
+    ids: Collection[str] | None = None,
+) -> Iterator[Row]:
+    """Yield the rows of a kind and split as plain dicts.
+
+    Args:
+        folder: a run's ``samples/``.
+        kind: 'text' or 'contrastive'.
+        split: 'train', 'validation' or 'test'.
+        columns: those wanted, all where not given; without ``images`` no image bytes are read. With ``ids`` they have
+            to hold ``id``.
+        ids: of the samples wanted, all where not given.
+    """
     import pyarrow.parquet as pq
 
     for path in shards(folder, kind, split):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=64, columns=columns):
-                yield from batch.to_pylist()
+                if ids is None:
+                    yield from batch.to_pylist()
+                    continue
+                for place, sample_id in enumerate(batch.column("id").to_pylist()):
+                    if sample_id in ids:
+                        yield from batch.slice(place, 1).to_pylist()
 
 
 def read_samples(folder: Path, kind: SampleKind, split: Split, images: ImageStore | None = None) -> Iterator[Sample]:
