@@ -28,7 +28,7 @@ else:
     import tomli as tomllib
 
 #: Raised when the code of the world, the data or the warm-up changes what comes out of equal settings.
-VERSION = 2
+VERSION = 3
 
 
 class _Section(BaseModel):

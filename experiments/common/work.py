@@ -22,7 +22,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny models are slower with more
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from common.arms import ExperimentConfig, StageUse, train_config
+from common.arms import VERSION, ExperimentConfig, StageUse, train_config
 from common.backbone import Look, make_backbone
 from common.dataset import write_dataset
 from common.held_out import HeldOut, charts, make_synthetic, own, synthetic
@@ -92,7 +92,7 @@ def cache_data(cache: Path, config: ExperimentConfig, seed: int) -> Path:
     """Return the folder of a seed's questions that are not changed by any arm."""
     world = config.make_world()
     name = f"{config.sizes.train}-{config.sizes.held_out}-" + "-".join(map(str, world))
-    return cache / "data" / f"seed{seed}-{name}"
+    return cache / "data" / f"v{VERSION}-seed{seed}-{name}"
 
 
 def _warm_up(model: Path, data: Path, config: ExperimentConfig, seed: int) -> None:
