@@ -238,7 +238,7 @@ def test_a_build_over_ray_in_an_s3_store_is_killed_and_goes_on(
     s3: dict[str, str], reports: Path, in_folder: dict[str, str], tmp_path: Path
 ) -> None:
     RemoteFolder("s3://bucket/reports").write_many({path.name: path.read_bytes() for path in reports.glob("*.pdf")})
-    run = RemoteFolder("s3://bucket/runs/one")
+    run = RemoteFolder("s3://bucket/runs/run")
     log = tmp_path / "log"
     command = [FINLMM, "build", "s3://bucket/reports", "-o", run.url, "--engine", "ray", "--workers", "2"]
     environment = {**os.environ, **ENVIRONMENT, **s3, "PYTHONPATH": ""}

@@ -186,6 +186,9 @@ def _set_up_ray_data() -> None:
     context.print_on_execution_start = False
     # A block holds one outcome, so that each is handed back when it is there and not with the next hundred MB.
     context.target_max_block_size = 1
+    # Ray Data reads its workers' memory maps once a second by default; ours are watched already.
+    if hasattr(context, "memory_usage_poll_interval_s"):
+        context.memory_usage_poll_interval_s = None
     # The pool grows as soon as all of its workers are busy, also where each is handed one task at a time.
     scaling = getattr(context, "autoscaling_config", None)
     if scaling is not None and scaling.actor_pool_util_upscaling_threshold > 1.0:
