@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from finlmm_core.errors import DocumentError
+from finlmm_core.errors import DocumentError, FinlmmError
 from finlmm_core.steps.plan import DOCUMENT_STEPS, DocumentWork, Done
 from finlmm_core.steps.sources import SourceFile
 from finlmm_core.store.atomic import write_atomic
@@ -155,8 +155,11 @@ def _parts(paths: Sequence[Path], size: int = 32) -> list[Sequence[Path]]:
 
 def _own_folder() -> Path:
     """Return an empty folder of this process; those that ended processes left behind are removed."""
-    above = Path(tempfile.gettempdir()).resolve() / f"finlmm-documents-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    above = Path(tempfile.gettempdir()).resolve() / f"finlmm-documents-{user}"
     above.mkdir(mode=0o700, exist_ok=True)
+    if above.is_symlink() or above.stat().st_uid != user:
+        raise FinlmmError(f"'{above}' belongs to somebody else.", hint="Set TMPDIR to a folder of your own.")
     own = above / str(os.getpid())
     for left in above.iterdir():
         if left == own or not (left.name.isdigit() and psutil.pid_exists(int(left.name))):
