@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from finlmm_core.steps.sampling.words import words_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 _HASHES = 64
@@ -83,7 +85,8 @@ def same_figures(
     for index, digest in enumerate(hashes):
         sets.join(index, first_with.setdefault(digest, index))
     parameters = np.random.RandomState(20130).randint(1, _PRIME, size=(2, _HASHES, 1)).astype(np.int64)
-    buckets: dict[bytes, list[int]] = defaultdict(list)
+    worded: list[int] = []
+    signatures = np.empty((len(texts), _HASHES), dtype=np.int32)
     pictures: list[tuple[int, int]] = []
     for index, text in enumerate(texts):
         if first_with[hashes[index]] != index:
@@ -93,16 +96,51 @@ def same_figures(
             pictures.append((index, difference_hash(open_image(index))))
             continue
         codes = np.array([zlib.crc32(item.encode()) & 0x7FFFFFFF for item in sorted(content)], dtype=np.int64)
-        least_hashes = ((parameters[0] * codes + parameters[1]) % _PRIME).min(axis=1).astype(np.int32)
-        for band in range(0, _HASHES, _BAND):
-            bucket = buckets[bytes([band]) + least_hashes[band : band + _BAND].tobytes()]
+        signatures[len(worded)] = ((parameters[0] * codes + parameters[1]) % _PRIME).min(axis=1)
+        worded.append(index)
+    _join_alike(texts, worded, _shared_bands(signatures[: len(worded)]), sets, least)
+    _join_pictures(pictures, sets)
+    return [sets.find(index) for index in range(len(texts))]
+
+
+def _shared_bands(signatures: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return int32 ``[figures, bands]``: the number of the bucket that a band falls into, -1 where it is alone there.
+
+    Hardly any band is shared: buckets are kept for those that are, so that a million figures need no 16 million lists.
+    """
+    import numpy as np
+
+    count = len(signatures)
+    found = np.full((count, _HASHES // _BAND), -1, dtype=np.int32)
+    for band in range(found.shape[1] if count else 0):
+        columns = signatures[:, band * _BAND : (band + 1) * _BAND].T
+        order = np.lexsort(columns)
+        new = np.ones(count, dtype=bool)
+        new[1:] = (columns[:, order[1:]] != columns[:, order[:-1]]).any(axis=0)
+        bucket = np.cumsum(new) - 1
+        found[order, band] = np.where(np.bincount(bucket)[bucket] > 1, bucket, -1)
+    return found
+
+
+def _join_alike(
+    texts: Sequence[str], worded: Sequence[int], bands: NDArray[np.int32], sets: _Sets, least: float
+) -> None:
+    """Join figures that share a bucket and most of their words and numbers."""
+    import numpy as np
+
+    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place in np.flatnonzero((bands >= 0).any(axis=1)).tolist():
+        index = worded[place]
+        content = _content(texts[index])
+        for band, number in enumerate(bands[place].tolist()):
+            if number < 0:
+                continue
+            bucket = buckets[band, number]
             for other in dict.fromkeys(sets.find(o) for o in bucket):
                 if sets.find(index) != other and jaccard(content, _content(texts[other])) >= least:
                     sets.join(index, other)
             if sets.find(index) == index:  # what joined another is found through that one
                 bucket.append(index)
-    _join_pictures(pictures, sets)
-    return [sets.find(index) for index in range(len(texts))]
 
 
 def _join_pictures(pictures: Sequence[tuple[int, int]], sets: _Sets) -> None:
