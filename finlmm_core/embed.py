@@ -160,6 +160,12 @@ _FITTED_ON = 50_000  # texts
 _COUNTS_KEPT = 10_000  # texts
 
 
+@cache
+def _frequency(count: int) -> float:
+    """Return the sub-linear term frequency."""
+    return 1 + math.log(count)
+
+
 class HashedTfIdf:
     """TF-IDF for a whole corpus: its width does not depend on how many words there are.
 
@@ -174,14 +180,13 @@ class HashedTfIdf:
 
     def __init__(self, dimensions: int = 1024) -> None:
         self.dimensions = dimensions
-        self._fitted_on = 0
         self._seen: Counter[str] = Counter()
+        self._rarity: dict[int, float] = {0: 1.0}  # in so many texts -> inverse document frequency
         self._kept: dict[str, Counter[str]] = {}
 
     def fit(self, texts: Sequence[str]) -> HashedTfIdf:
         """Count in how many texts each feature stands; return self."""
         count = min(len(texts), _FITTED_ON)
-        self._fitted_on = count
         self._seen = Counter()
         # Counting a large corpus twice costs less than keeping its counts, some 35 kB a text.
         self._kept = {}
@@ -191,27 +196,21 @@ class HashedTfIdf:
             self._seen.update(counted.keys())
             if count <= _COUNTS_KEPT:
                 self._kept[text] = counted
+        self._rarity = {seen: math.log((1 + count) / (1 + seen)) + 1 for seen in {0, *self._seen.values()}}
         return self
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Return ``(len(texts), dimensions)`` float32 rows, ready for an inner-product index."""
         import numpy as np
 
-        @cache
-        def frequency(count: int) -> float:
-            return 1 + math.log(count)
-
-        @cache
-        def rarity(seen: int) -> float:
-            return math.log((1 + self._fitted_on) / (1 + seen)) + 1
-
+        seen = self._seen
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
         for row, text in zip(rows, texts, strict=True):
             counted = self._kept.pop(text, None) or features(text)
             found = sorted(counted.items())
             hashed = np.array([zlib.crc32(feature.encode()) for feature, _ in found], dtype=np.int64)
-            often = np.array([frequency(count) for _, count in found])
-            rare = np.array([rarity(self._seen.get(feature, 0)) for feature, _ in found])
+            often = np.array([_frequency(count) for _, count in found])
+            rare = np.array([self._rarity[seen.get(feature, 0)] for feature, _ in found])
             weights = (np.where(hashed & 1, 1.0, -1.0) * often * rare).astype(np.float32)
             np.add.at(row, (hashed >> 1) % self.dimensions, weights)  # one after the other: the sum is of one order
         return normalised_rows(rows)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import TypeVar
 
 T = TypeVar("T")
 
+from_bytes = int.from_bytes
+
 
 def unit(*name: object) -> float:
     """Return a number in [0, 1) that the parts of the name decide (SHA-256, so near names are unrelated)."""
-    digest = hashlib.sha256("\x1f".join(map(str, name)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    digest = sha256("\x1f".join(map(str, name)).encode()).digest()
+    return from_bytes(digest[:8], "big") / 2**64
 
 
 class Chance:
@@ -25,12 +27,14 @@ class Chance:
     def uniform(self) -> float:
         """Return the next number in [0, 1)."""
         self._drawn += 1
-        digest = hashlib.sha256(self._name + b"%d" % self._drawn).digest()  # unit(*name, drawn), which is called often
-        return int.from_bytes(digest[:8], "big") / 2**64
+        digest = sha256(self._name + b"%d" % self._drawn).digest()  # unit(*name, drawn), written out: called often
+        return from_bytes(digest[:8], "big") / 2**64
 
     def below(self, count: int) -> int:
         """Return the next whole number in 0..count-1."""
-        return int(self.uniform() * count)
+        self._drawn += 1
+        digest = sha256(self._name + b"%d" % self._drawn).digest()
+        return int(from_bytes(digest[:8], "big") / 2**64 * count)
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         """Return the items in chance order (Fisher and Yates)."""

@@ -170,7 +170,12 @@ class DistractorChooser:
         self._nearest = nearest
         self._config = config
         self._seed = seed
-        self._gold = {index.same[g] for g in gold}
+        firsts = {index.same[number] for number in gold}
+        # by figure, for the loops below: they look at a hundred figures a wrong image
+        self._is_gold = [first in firsts for first in index.same]
+        self._may_stand = [index.at_home(figure) for figure in index.figures]
+        self._language = [index.reports[figure.report].language for figure in index.figures]
+        self._kind = [figure.kind for figure in index.figures]
         self._reports: dict[tuple[Split, str | None], list[int]] = defaultdict(list)
         for report in index.reports:
             if index.by_report[report.index]:
@@ -243,21 +248,18 @@ class DistractorChooser:
     ) -> FigureEntry | None:
         want_kind = chance.uniform() < self._config.same_kind
         want_gold = chance.uniform() < self._config.also_gold
-        candidates: list[FigureEntry] = []
-        for number in self._candidates(tier, language, right, chance):
-            candidate = self._index.figures[number]
-            if language is not None and self._index.reports[candidate.report].language not in (language, None):
-                continue
-            if self._index.same[number] in taken or not self._index.at_home(candidate):
-                continue
-            candidates.append(candidate)
+        same, languages, may_stand = self._index.same, self._language, self._may_stand
+        understood = (language, None)
+        candidates = [
+            number
+            for number in self._candidates(tier, language, right, chance)
+            if may_stand[number] and (language is None or languages[number] in understood) and same[number] not in taken
+        ]
         if tier != "nearest":  # the nearest come in their own order
-            candidates.sort(
-                key=lambda c: (
-                    (want_kind and c.kind != right.kind) + (want_gold and self._index.same[c.index] not in self._gold)
-                )
-            )
-        return next((candidate for candidate in candidates if not fits(candidate)), None)
+            kinds, is_gold, kind = self._kind, self._is_gold, right.kind
+            candidates.sort(key=lambda n: (want_kind and kinds[n] != kind) + (want_gold and not is_gold[n]))
+        figures = self._index.figures
+        return next((figures[number] for number in candidates if not fits(figures[number])), None)
 
     def _candidates(self, tier: Tier, language: Language | None, right: FigureEntry, chance: Chance) -> Iterator[int]:
         index = self._index
@@ -276,9 +278,10 @@ class DistractorChooser:
             yield from chance.some(others, _LOOK_AT)
         else:
             reports = self._reports[index.splits[report.index], language]
+            below, group = chance.below, report.group
             for _ in range(_LOOK_AT if reports else 0):
-                other = reports[chance.below(len(reports))]
+                other = reports[below(len(reports))]
                 inside = index.by_report[other]
-                number = inside[chance.below(len(inside))]
-                if index.reports[other].group != report.group:
+                number = inside[below(len(inside))]
+                if index.reports[other].group != group:
                     yield number
