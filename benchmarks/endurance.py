@@ -1,7 +1,8 @@
 """What a long build does to memory, and what a thousand broken files do to a build.
 
 Usage: python benchmarks/endurance.py [--only drift|mutated] [--documents 500] [--pages 3] [--count 1000]
-           [--reports DIR] [--parser pdfium|pdfminer] [--workers 2] [--document-seconds 60] [--seed 0] [--keep DIR]
+           [--reports DIR] [--parser pdfium|pdfminer] [--ocr none] [--workers 2] [--document-seconds 60] [--seed 0]
+           [--keep DIR]
 
 ``endurance.drift``: so many synthetic reports in one build over processes. The resident memory of the parent and of
 each worker is sampled while it runs; for each process the median over the samples taken while the last fifth of the
@@ -204,6 +205,7 @@ def _settings(arguments: argparse.Namespace) -> list[str]:
         f"engine.document_seconds={arguments.document_seconds}",
         f"engine.document_memory_mb={arguments.document_memory}",
         f"parse.parser={arguments.parser}",
+        *([f"parse.ocr={arguments.ocr}"] if arguments.ocr else []),
         "audit.enabled=false",
     ]
 
@@ -293,6 +295,7 @@ def main() -> None:
     parser.add_argument("--cut", type=int, default=3, help="pages of a piece that is cut from a real report")
     parser.add_argument("--reports", type=Path, help="folder of real reports for the mutated files")
     parser.add_argument("--parser", default="pdfium")
+    parser.add_argument("--ocr", help="an OCR engine, or 'none'; the default engine if not given")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--document-seconds", type=float, default=60)
     parser.add_argument("--document-memory", type=int, default=4096, help="MB")
