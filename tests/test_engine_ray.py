@@ -159,7 +159,7 @@ def test_a_document_that_takes_its_worker_along_is_done_again_and_at_last_set_as
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("synth")
-    command = [FINLMM, "synth", str(folder), "-n", "5", "--seed", "12", "--pages", "6", "--quiet"]
+    command = [FINLMM, "synth", str(folder), "-n", "4", "--seed", "12", "--pages", "6", "--quiet"]
     subprocess.run(command, check=True)
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nno more than this")
     return folder
@@ -203,5 +203,5 @@ def test_a_build_that_loses_a_node_half_way_ends_with_the_bytes_of_serial(
         files.pop("config.resolved.toml")  # it names the engine
     assert ours == theirs
     # One bar counts what all nodes do, and Ray itself says nothing.
-    assert f"parse + generate + align: {6}/{6}" in log.read_text()
+    assert "parse + generate + align: 5/5" in log.read_text()
     assert "raylet" not in log.read_text()

@@ -7,6 +7,7 @@ tell is how often a document has lost its worker: a ledger beside the driver cou
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 import os
@@ -20,6 +21,8 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from finlmm_core.engines.base import Limits, Outcome, Work
 from finlmm_core.engines.worker import LoneWorker, die_with_parent
 from finlmm_core.errors import DocumentError, FinlmmError
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 MOST_BLOCKS = 10_000
 #: Shared memory of a cluster of this machine alone: tasks and outcomes are a few hundred bytes each.
 OBJECT_STORE_BYTES = 128 * 2**20
+#: What Ray's processes may take to end, in seconds, before they are ended.
+_CLOSING_SECONDS = 5
 #: Ray's sockets need a short path (a Unix socket's has 107 bytes at most, and Ray adds about 65).
 _LONGEST_FOLDER = 40
 #: Read by Ray when it is imported: nothing is told to anybody, nothing drawn.
@@ -64,7 +69,7 @@ def drive(pipe: Connection, plan: Plan, log: str, parent: int) -> None:
             pipe.send(("connected", None))
             _map(plan, pipe)
         finally:
-            _disconnect()
+            _disconnect(plan.address is None)
     except FinlmmError as error:
         _tell(pipe, error)
     except BrokenPipeError:
@@ -139,11 +144,18 @@ def _unreachable(address: str, why: str) -> FinlmmError:
     )
 
 
-def _disconnect() -> None:
-    if "ray" in sys.modules:
-        import ray
+def _disconnect(alone: bool) -> None:
+    """Leave the cluster; one of this machine alone ends with all its processes."""
+    if "ray" not in sys.modules:
+        return
+    import ray
 
-        ray.shutdown()
+    # Now and then a process of Ray hangs while it exits, and its raylet does not stay to see to it.
+    family = psutil.Process().children(recursive=True) if alone else []
+    ray.shutdown()
+    for process in psutil.wait_procs(family, timeout=_CLOSING_SECONDS)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _map(plan: Plan, pipe: Connection) -> None:
@@ -245,6 +257,7 @@ class ClusterWorker:
                 hint="Install the same version on every node.",
             )
         _forget_main()
+        die_with_parent(os.getppid())  # the raylet: a worker that hangs while it exits must not outlive its node
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         number = int(row["number"])
