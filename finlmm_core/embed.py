@@ -90,15 +90,20 @@ def features(text: str) -> Counter[str]:
     return Counter(chain.from_iterable(map(_features_of, _WORD.findall(normalise(text)))))
 
 
-@lru_cache(maxsize=50_000)
 def _features_of(token: str) -> tuple[str, ...]:
-    """Return the features of one word, number or Chinese run; the words of reports come again and again."""
+    """Return the features of one word, number or Chinese run."""
+    if token[0].isascii() and token[0].isalpha():
+        return _features_of_word(token)
     if _CJK.match(token):
         pairs = ("w" + token[i : i + 2] for i in range(len(token) - 1))
         triples = ("w" + token[i : i + 3] for i in range(len(token) - 2))
         return (*("c" + char for char in token), *pairs, *triples)
-    if token[0].isdigit():
-        return ("w" + token.replace(",", "").rstrip("."),)
+    return ("w" + token.replace(",", "").rstrip("."),)
+
+
+@lru_cache(maxsize=30_000)
+def _features_of_word(token: str) -> tuple[str, ...]:
+    """Return the features of an English word; remembered, since reports use the same words again and again."""
     padded = f" {token} "
     grams = ("g" + padded[i : i + size] for size in (3, 4, 5) for i in range(len(padded) - size + 1))
     return ("w" + stem(token), *grams)

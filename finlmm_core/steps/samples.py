@@ -196,9 +196,14 @@ class _Step:
         for kind in chosen:
             chosen[kind] = within_caps(chosen[kind], kind, self.index, self.config, self.reject)
         gold = sorted({c.figure for c in chosen["contrastive"] if c.figure is not None})
-        embedder = self.embedder or embedder_named(self.config.embedder)
-        # inside the folder that is written: what a killed process leaves of it goes with that at the next start
-        nearest = NearestFigures(self.index, gold, embedder, self.config, self.working / "vectors")
+        nearest = NearestFigures(
+            self.index,
+            gold,
+            self.embedder or embedder_named(self.config.embedder),  # what it learned goes with it
+            self.config,
+            # inside the folder that is written: what a killed process leaves of it goes with that at the next start
+            self.working / "vectors",
+        )
         chooser = DistractorChooser(self.index, gold, nearest, self.config, self.seed)
         files = self.write(corpus, chosen, chooser)
         return self.tally.summary(self.index, chooser.refused, files)

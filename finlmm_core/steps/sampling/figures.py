@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from finlmm_core.domain import Box, Document, FigureKind, ImageRef, Language, Split
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Report:
     """One report of the corpus."""
 
@@ -21,7 +21,7 @@ class Report:
     language: Language | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FigureEntry:
     """One figure that has an image."""
 

@@ -49,7 +49,7 @@ class RecentImages:
         most: bytes to remember.
     """
 
-    def __init__(self, images: ImageStore, most: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, images: ImageStore, most: int = 32 * 1024 * 1024) -> None:
         self._images = images
         self._most = most
         self._held: OrderedDict[str, bytes] = OrderedDict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from finlmm_core.steps.sampling.words import comparable, fold, numbers_in, words
 Reject = Callable[[str, str, str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A question as far as selection needs it; the question itself stays on disk."""
 
@@ -83,7 +84,7 @@ def candidate(
         qa_id=question.id,
         report=report.index,
         type=question.type.value,
-        family=question.template.split("/")[0],
+        family=sys.intern(question.template.split("/")[0]),
         rank=unit("rank", seed, question.id),
         question_key=content_id(report.group, question.language, words, answer),
         facts_key=content_id(report.group, question.language, question.type.value, question.program, cells, answer),
