@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from test_kill_and_resume import MAY_DIFFER
 
 TESTS = Path(__file__).resolve().parent
 #: Ray writes and shares little here; its memory monitor would look at what other tests take.
@@ -24,6 +27,25 @@ ENVIRONMENT = {
     "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
     "OMP_NUM_THREADS": "1",
 }
+
+
+def hashes(files: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Return the hash of every file of a run that does not depend on the engine and on where the reports are.
+
+    The revision of the checkout is left out: these builds take minutes, in which somebody may commit.
+    """
+    told_elsewhere = {*MAY_DIFFER, "config.resolved.toml", "sources.json"}
+    return {
+        path: hashlib.sha256(re.sub(rb'"git_revision": "[0-9a-f]+"', b"", data)).hexdigest()
+        for path, data in files
+        if path.split("/")[0] not in told_elsewhere
+    }
+
+
+def hashes_of_folder(run: Path) -> dict[str, str]:
+    """Return the same of a run in a folder."""
+    files = sorted(path for path in run.rglob("*") if path.is_file())
+    return hashes((path.relative_to(run).as_posix(), path.read_bytes()) for path in files)
 
 
 class TwoNodes:

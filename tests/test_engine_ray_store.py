@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import subprocess
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from ray_cluster import ENVIRONMENT
-from test_kill_and_resume import FINLMM, MAY_DIFFER, digest
+from ray_cluster import ENVIRONMENT, hashes, hashes_of_folder
+from test_kill_and_resume import FINLMM
 
 from finlmm_core import FinlmmError
 from finlmm_core.cli.app import main
@@ -162,21 +161,12 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def in_folder(reports: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     run = tmp_path_factory.mktemp("folder") / "run"
     subprocess.run([FINLMM, "build", str(reports), "-o", str(run), "--quiet", "--engine", "serial"], check=True)
-    return comparable(digest(run))
+    return hashes_of_folder(run)
 
 
-def comparable(files: dict[str, str]) -> dict[str, str]:
-    # They name the engine and where the reports are.
-    return {path: found for path, found in files.items() if path not in ("config.resolved.toml", "sources.json")}
-
-
-def digest_at(url: str) -> dict[str, str]:
+def hashes_at(url: str) -> dict[str, str]:
     there = RemoteFolder(url)
-    return {
-        path: hashlib.sha256(there.read(path) or b"").hexdigest()
-        for path in there.versions()
-        if path.split("/")[0] not in MAY_DIFFER
-    }
+    return hashes((path, there.read(path) or b"") for path in there.versions())
 
 
 @pytest.mark.slow
@@ -193,7 +183,7 @@ def test_a_build_at_a_url_makes_the_bytes_of_one_in_a_folder(
         main()
     assert ending.value.code in (0, None)
     expected = {path: found for path, found in in_folder.items() if not path.startswith("audit/")}
-    assert comparable(digest_at(run)) == expected
+    assert hashes_at(run) == expected
     # Another machine, with no working copy, asks for the alignment: all is there, and nothing is done again.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
     before = RemoteFolder(run).versions("aligned")
@@ -274,7 +264,7 @@ def test_a_build_over_ray_in_an_s3_store_is_killed_and_goes_on(
     assert {path: version for path, version in done.items() if "/" in path.removeprefix("aligned/")}.items() <= (
         after.items()
     ), "documents that were done were done again"
-    assert comparable(digest_at(run.url)) == in_folder
+    assert hashes_at(run.url) == in_folder
     for path in run.versions():
         assert b"a-secret-of-the-test" not in (run.read(path) or b"")
 
