@@ -168,7 +168,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def by_serial(reports: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     run = tmp_path_factory.mktemp("serial") / "run"
-    subprocess.run([FINLMM, "build", str(reports), "-o", str(run), "--quiet", "--engine", "serial"], check=True)
+    subprocess.run(
+        [FINLMM, "build", str(reports), "-o", str(run), "--quiet", "--engine", "serial", "--no-audit"], check=True
+    )
     return hashes_of_folder(run)
 
 
@@ -178,7 +180,7 @@ def test_a_build_that_loses_a_node_half_way_ends_with_the_bytes_of_serial(
 ) -> None:
     run = tmp_path / "run"
     log = tmp_path / "log"
-    settings = ["--engine", "ray", "--workers", "2", "--set", f'engine.ray.address="{cluster.address}"']
+    settings = ["--engine", "ray", "--workers", "2", "--no-audit", "--set", f'engine.ray.address="{cluster.address}"']
     settings += ["--set", f"engine.ray.connect_seconds={PATIENCE}"]
     with open(log, "wb") as said:
         build = subprocess.Popen(
