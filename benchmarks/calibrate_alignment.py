@@ -34,7 +34,7 @@ from alignment_data import Case, load_cases
 
 from finlmm_core.plugins.refs import PluginRef, WeightedPluginRef
 from finlmm_core.steps.align import AlignConfig, Ranked, query_of, rank_figures
-from finlmm_core.steps.runner import RunCorpus
+from finlmm_core.steps.corpus import RunCorpus
 from finlmm_core.steps.sources import read_sources
 
 #: Parts of 'ocr' that labelled charts can tell something about; 'row' and 'title' need evidence and captions.

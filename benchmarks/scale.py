@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from finlmm_core.config import load_config
 from finlmm_core.plugins.manager import Plugins
+from finlmm_core.steps.corpus import RunCorpus
 from finlmm_core.steps.plan import DOCUMENT_STEPS, DocumentWork, make_document_steps
-from finlmm_core.steps.runner import RunCorpus
 from finlmm_core.steps.sources import find_sources, read_sources
 from finlmm_core.store.run import STEP_FOLDERS
 

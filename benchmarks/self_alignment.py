@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from finlmm_core.domain import Document
-from finlmm_core.steps.runner import RunCorpus
+from finlmm_core.steps.corpus import RunCorpus
 from finlmm_core.steps.samples import DocumentRecord
 from finlmm_core.steps.sources import read_sources
 

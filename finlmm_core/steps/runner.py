@@ -21,28 +21,28 @@ from finlmm_core.domain import Frozen
 from finlmm_core.engines import make_engine
 from finlmm_core.errors import FinlmmError, disk_error
 from finlmm_core.plugins.manager import Plugins
+from finlmm_core.steps.begin import open_run, resolved_options, sources_of, stale_steps
+from finlmm_core.steps.corpus import RunCorpus
 from finlmm_core.steps.document_steps import DocumentContext, DocumentStep
 from finlmm_core.steps.plan import (
-    DOCUMENT_STEPS,
     STEPS,
     DocumentWork,
     Done,
-    changed_options,
     make_document_steps,
     may_pass,
 )
+from finlmm_core.steps.plugin_versions import plugin_versions
 from finlmm_core.steps.progress import Progress
-from finlmm_core.steps.remote_sources import find_remote_sources
 from finlmm_core.steps.remote_work import RemoteWork
 from finlmm_core.steps.report.step import run_report_step
-from finlmm_core.steps.samples import SAMPLES_VERSION, CorpusRecord, Provenance, build_samples
-from finlmm_core.steps.sources import SourceFile, Sources, find_sources, read_sources, write_sources
+from finlmm_core.steps.samples import SAMPLES_VERSION, Provenance, build_samples
+from finlmm_core.steps.sources import SourceFile, Sources, write_sources
 from finlmm_core.steps.totals import StepTotals, Totals
 from finlmm_core.store.atomic import write_atomic
 from finlmm_core.store.documents import DocumentStore, Header
 from finlmm_core.store.manifest import SCHEMA_VERSION, StepRecord, git_revision, key_of
-from finlmm_core.store.remote import RemoteFolder, url_of
-from finlmm_core.store.remote_run import RemoteRunFolder, working_copy
+from finlmm_core.store.remote import RemoteFolder
+from finlmm_core.store.remote_run import RemoteRunFolder
 from finlmm_core.store.run import CONFIG_FILE, RunFolder
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def run_steps(
     names = STEPS[STEPS.index(first) : STEPS.index(last) + 1]
     if not names:
         raise FinlmmError(f"--from {first} comes after --to {last}.", hint=f"The order is: {', '.join(STEPS)}.")
-    run = _open_run(config, config.out)
+    run = open_run(config, config.out)
     # All that can be wrong is found before anything is written.
     document_steps = make_document_steps(config, plugins, names)
-    sources = _sources(config, run, first)
-    options = _resolved_options(config, document_steps, names)
-    stale = _changed_steps(run, names, options, fresh)
+    sources = sources_of(config, run, first)
+    options = resolved_options(config, document_steps, names)
+    stale = stale_steps(run, names, options, fresh)
     going = _Run(config, plugins, run, sources, names, document_steps, options, stale, retry, progress or Progress())
     try:
         return going.go()
@@ -269,7 +269,7 @@ class _Run:
             self.run.step("samples"),
             Provenance(
                 finlmm=finlmm_core.__version__,
-                plugins=self._plugin_versions(),
+                plugins=plugin_versions(self.run),
                 config_key=key,
             ),
         )
@@ -373,14 +373,6 @@ class _Run:
             )
         return keys
 
-    def _plugin_versions(self) -> dict[str, str]:
-        """Return ``{"parser pdfium": "finlmm 0.1.0, version 1", ...}`` of the steps that made this run's documents."""
-        versions: dict[str, str] = {}
-        for step in DOCUMENT_STEPS:
-            for item in _described_plugins(self.run.begun_with(step) or {}):
-                versions[f"{step} {item['name']}"] = f"{item['distribution']}, version {item['version']}{_asks(item)}"
-        return versions
-
     def _set_aside(self) -> Iterator[tuple[str, str, str]]:
         for source, store, _ in self._aside():
             for item in store.rejected(source.sha256):
@@ -397,100 +389,6 @@ class _Run:
                 header = store.header(source.sha256)
                 if header is not None and header.status == "set_aside":
                     yield source, store, header
-
-
-class RunCorpus:
-    """All documents of a run that went through every document step; can be iterated more than once."""
-
-    def __init__(self, run: Path, sources: Sources) -> None:
-        self.run = run
-        self.sources = sources
-
-    def __iter__(self) -> Iterator[CorpusRecord]:
-        for source in self.sources.files:
-            context = DocumentContext(self.run, self.sources.root, source)
-            header = context.store("align").header(source.sha256)
-            if header is not None and header.status == "done":
-                yield context  # what is not asked for is not loaded
-
-
-def _open_run(config: RunConfig, out: Path) -> RunFolder:
-    """Return the run's folder, or the working copy of a run at a URL with what is there."""
-    urls = [url for url in (url_of(out), url_of(config.reports)) if url is not None]
-    for url in urls:
-        if url.startswith("memory:") and config.engine.name != "serial":
-            raise FinlmmError(f"'{url}' is in the memory of one process; give another store, or --engine serial.")
-    there = url_of(out)
-    if there is None:
-        return RunFolder(out)
-    run = RemoteRunFolder(there, working_copy(there, config.working_copy))
-    run.pull()
-    return run
-
-
-def _sources(config: RunConfig, run: RunFolder, first: str) -> Sources:
-    if first != STEPS[0]:
-        return read_sources(run.path)
-    if config.reports is None:
-        raise FinlmmError("No reports were given.", hint="Give a folder of PDFs, or 'reports' in the config.")
-    if (url := url_of(config.reports)) is not None:
-        return find_remote_sources(url)
-    return find_sources(config.reports, run.path)
-
-
-def _resolved_options(
-    config: RunConfig, document_steps: Sequence[DocumentStep], names: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    options = {step.name: step.fingerprint for step in document_steps}
-    if "samples" in names:
-        options["samples"] = {**config.samples.model_dump(mode="json"), "seed": config.seed}
-    if "report" in names:
-        options["report"] = config.report.model_dump(mode="json")
-    return options
-
-
-def _changed_steps(run: RunFolder, names: Sequence[str], options: dict[str, dict[str, Any]], fresh: bool) -> list[str]:
-    """Return the steps to be done again because their options changed; refuse that unless ``fresh``."""
-    problems: list[str] = []
-    changed: list[str] = []
-    for name in names:
-        before = run.begun_with(name)
-        if before is None or name == "report":  # the report page is made anew each time
-            continue
-        lines = changed_options(before, options[name], name)
-        if lines:
-            changed.append(name)
-            problems += lines
-    if not changed:
-        return []
-    if not fresh:
-        raise FinlmmError(
-            f"'{run.path}' was begun with other options:\n    " + "\n    ".join(problems),
-            hint=f"Add --fresh to redo {', '.join(changed)} and what follows, or give another folder.",
-        )
-    return list(STEPS[STEPS.index(changed[0]) :])
-
-
-def _described_plugins(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if {"name", "distribution", "version"} <= value.keys():
-            yield value
-        else:
-            for inner in value.values():
-                yield from _described_plugins(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _described_plugins(inner)
-
-
-def _asks(described: Mapping[str, Any]) -> str:
-    """Return ', asks gpt-5-mini at api.openai.com/v1' of a plugin that asks models; '' of others."""
-    asked = []
-    for model in described.get("models", {}).values():
-        asks = model["asks"]
-        where = f" at {asks['endpoint']}" if "endpoint" in asks else ""
-        asked.append(f"{asks.get('model') or asks.get('hub') or 'files ' + asks['files'][:12]}{where}")
-    return f", asks {' and '.join(dict.fromkeys(asked))}" if asked else ""
 
 
 def _set_aside_note(source: SourceFile, done: Sequence[Done]) -> str:
