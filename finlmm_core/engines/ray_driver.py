@@ -41,6 +41,8 @@ _LONGEST_FOLDER = 40
 #: Read by Ray when it is imported: nothing is told to anybody, nothing drawn.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray's workers would give way to everything else on the machine, and documents run into their limit of time.
+    "RAY_worker_niceness": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }

@@ -23,6 +23,8 @@ from finlmm_core.errors import DocumentError, FinlmmError
 
 #: How often the parent looks at the time and memory of its workers, in seconds.
 WATCH_SECONDS = 0.1
+#: Seconds that a process may take to start, on top of its first task's limit.
+START_SECONDS = 120.0
 #: A worker whose resident memory passed this share of the limit is replaced after its document.
 RETIRE_SHARE = 0.6
 
@@ -45,13 +47,14 @@ class Worker:
         self.task: Any = None
         self.stage = ""
         self.started = 0.0
+        self.begun = False
         self.peak_mb = 0.0
         self.watched: psutil.Process | None = None
 
     def give(self, number: int, task: object) -> None:
         """Hand the worker its next task."""
         self.number, self.task, self.stage = number, task, ""
-        self.busy, self.started, self.peak_mb = True, time.monotonic(), 0.0
+        self.busy, self.begun, self.started, self.peak_mb = True, False, time.monotonic(), 0.0
         with contextlib.suppress(BrokenPipeError):  # it died while idle: look() finds out and tells
             self.pipe.send(task)
 
@@ -60,7 +63,9 @@ class Worker:
         try:
             while self.pipe.poll():
                 kind, value = self.pipe.recv()
-                if kind == "stage":
+                if kind == "begun":  # a process that has just been started imports for seconds before it begins
+                    self.begun, self.started = True, time.monotonic()
+                elif kind == "stage":
                     self.stage = value
                 elif kind == "done":
                     return [self._ended(value, None)]
@@ -79,7 +84,7 @@ class Worker:
     def _over_limit(self) -> list[Outcome[Any, Any]]:
         self._measure()
         failure = None
-        if time.monotonic() - self.started > self.limits.seconds:
+        if time.monotonic() - self.started > self.limits.seconds + (0 if self.begun else START_SECONDS):
             failure = DocumentError("time_limit", f"took longer than {self.limits.seconds:g} seconds")
         elif self.peak_mb > self.limits.memory_mb:
             failure = DocumentError("memory_limit", f"its process grew beyond {self.limits.memory_mb} MB")
@@ -168,7 +173,8 @@ def _serve(pipe: Connection, work: Work[Any, Any], memory_mb: int, parent: int) 
     while True:
         try:
             task = pipe.recv()
-        except EOFError:
+            pipe.send(("begun", None))
+        except (EOFError, BrokenPipeError):
             return
         try:
             message = ("done", work(task, tell))
