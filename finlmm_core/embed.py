@@ -221,11 +221,6 @@ class HashedTfIdf:
         return normalised_rows(rows)
 
 
-def embed_corpus(texts: Sequence[str], dimensions: int = 1024) -> np.ndarray:
-    """Return ``(len(texts), dimensions)`` float32 rows of :class:`HashedTfIdf` fitted on the same texts."""
-    return HashedTfIdf(dimensions).fit(texts).embed(texts)
-
-
 class SentenceEncoder:
     """A transformer that embeds sentences (mean pooling), from a folder or an installed package; never a download.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from test_kill_and_resume import MAY_DIFFER
+from test_kill_and_resume import FINLMM, MAY_DIFFER
 
 TESTS = Path(__file__).resolve().parent
 #: Ray writes and shares little here; its memory monitor would look at what other tests take.
@@ -47,6 +48,22 @@ def hashes_of_folder(run: Path) -> dict[str, str]:
     """Return the same of a run in a folder."""
     files = sorted(path for path in run.rglob("*") if path.is_file())
     return hashes((path.relative_to(run).as_posix(), path.read_bytes()) for path in files)
+
+
+def write_reports(folder: Path, count: int, seed: int) -> Path:
+    """Write some small reports and a broken one; return the folder."""
+    command = [FINLMM, "synth", str(folder), "-n", str(count), "--seed", str(seed), "--pages", "6", "--quiet"]
+    subprocess.run(command, check=True)
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nno more than this")
+    return folder
+
+
+def hashes_by_serial(reports: Path, run: Path) -> dict[str, str]:
+    """Return what the engine `serial` makes of reports."""
+    subprocess.run(
+        [FINLMM, "build", str(reports), "-o", str(run), "--quiet", "--engine", "serial", "--no-audit"], check=True
+    )
+    return hashes_of_folder(run)
 
 
 class TwoNodes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from finlmm_core.embed import SentenceEncoder, TfIdfEmbedder, embed_corpus, model_folder, stem, words
+from finlmm_core.embed import HashedTfIdf, SentenceEncoder, TfIdfEmbedder, model_folder, stem, words
 from finlmm_core.errors import FinlmmError
 
 TEXTS = (
@@ -19,6 +20,10 @@ TEXTS = (
     "Photograph of our new head office",
     "",
 )
+
+
+def embed_corpus(texts: Sequence[str], dimensions: int = 1024) -> np.ndarray:
+    return HashedTfIdf(dimensions).fit(texts).embed(texts)
 
 
 @pytest.mark.parametrize("embed", [lambda: TfIdfEmbedder().fit(TEXTS).embed(TEXTS), lambda: embed_corpus(TEXTS)])
@@ -44,9 +49,9 @@ def test_corpus_vectors_have_one_width_whatever_the_corpus_holds() -> None:
 
 def test_bytes_do_not_depend_on_the_hash_seed() -> None:
     program = (
-        "import hashlib\nfrom finlmm_core.embed import TfIdfEmbedder, embed_corpus\n"
+        "import hashlib\nfrom finlmm_core.embed import HashedTfIdf, TfIdfEmbedder\n"
         "t = ['Net revenue 1,944', '营业收入 12', 'gross margin of sales']\n"
-        "rows = [embed_corpus(t), TfIdfEmbedder().fit(t).embed(t)]\n"
+        "rows = [HashedTfIdf().fit(t).embed(t), TfIdfEmbedder().fit(t).embed(t)]\n"
         "print(hashlib.sha256(b''.join(r.tobytes() for r in rows)).hexdigest())"
     )
     digests = {

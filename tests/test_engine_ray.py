@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from engine_work import Misbehave
-from ray_cluster import ENVIRONMENT, TwoNodes, hashes_of_folder, two_nodes
+from ray_cluster import ENVIRONMENT, TwoNodes, hashes_by_serial, hashes_of_folder, two_nodes, write_reports
 from test_kill_and_resume import FINLMM
 
 from finlmm_core import FinlmmError
@@ -158,20 +158,12 @@ def test_a_document_that_takes_its_worker_along_is_done_again_and_at_last_set_as
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("synth")
-    command = [FINLMM, "synth", str(folder), "-n", "4", "--seed", "12", "--pages", "6", "--quiet"]
-    subprocess.run(command, check=True)
-    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nno more than this")
-    return folder
+    return write_reports(tmp_path_factory.mktemp("synth"), 4, seed=12)
 
 
 @pytest.fixture(scope="module")
 def by_serial(reports: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    run = tmp_path_factory.mktemp("serial") / "run"
-    subprocess.run(
-        [FINLMM, "build", str(reports), "-o", str(run), "--quiet", "--engine", "serial", "--no-audit"], check=True
-    )
-    return hashes_of_folder(run)
+    return hashes_by_serial(reports, tmp_path_factory.mktemp("serial") / "run")
 
 
 @pytest.mark.slow

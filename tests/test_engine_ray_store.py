@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from ray_cluster import ENVIRONMENT, hashes, hashes_of_folder
+from ray_cluster import ENVIRONMENT, hashes, hashes_by_serial, write_reports
 from test_kill_and_resume import FINLMM
 
 from finlmm_core import FinlmmError
@@ -149,21 +149,14 @@ def test_a_place_that_holds_something_else_is_left_alone(tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("synth")
-    command = [FINLMM, "synth", str(folder), "-n", "3", "--seed", "13", "--pages", "6", "--quiet"]
-    subprocess.run(command, check=True)
-    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nno more than this")
+    folder = write_reports(tmp_path_factory.mktemp("synth"), 3, seed=13)
     (folder / "truth.json").unlink()
     return folder
 
 
 @pytest.fixture(scope="module")
 def in_folder(reports: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    run = tmp_path_factory.mktemp("folder") / "run"
-    subprocess.run(
-        [FINLMM, "build", str(reports), "-o", str(run), "--quiet", "--engine", "serial", "--no-audit"], check=True
-    )
-    return hashes_of_folder(run)
+    return hashes_by_serial(reports, tmp_path_factory.mktemp("folder") / "run")
 
 
 def hashes_at(url: str) -> dict[str, str]:

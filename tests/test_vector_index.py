@@ -16,7 +16,7 @@ import pytest
 from sample_corpus import corpus, shared_store
 
 from finlmm_core import embed
-from finlmm_core.embed import HashedTfIdf, embed_corpus
+from finlmm_core.embed import HashedTfIdf
 from finlmm_core.steps.samples import Provenance, SamplesConfig, build_samples, read_rows
 from finlmm_core.steps.sampling.config import SPLITS
 from finlmm_core.steps.sampling.vector_index import ListsIndex, build_index
@@ -132,7 +132,7 @@ def test_what_a_killed_process_left_is_not_read_and_a_failure_leaves_nothing(tmp
 
 def test_texts_embedded_in_pieces_give_the_same_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"net revenue of segment {n % 7} was {n * 37:,} in 20{n % 20:02d} 营业收入" for n in range(60)]
-    whole = embed_corpus(texts)
+    whole = HashedTfIdf().fit(texts).embed(texts)
     fitted = HashedTfIdf().fit(texts)
     assert (np.concatenate([fitted.embed(texts[:17]), fitted.embed(texts[17:])]) == whole).all()
     assert (fitted.embed(texts) == whole).all()  # once more, when nothing is kept

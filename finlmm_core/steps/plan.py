@@ -103,20 +103,26 @@ class DocumentWork:
         reports: the folder of the reports.
         steps: in order.
         retry: whether documents that were set aside for a reason that may pass are taken through the steps again.
+        images: where images are read and stored, the run's own where None.
     """
 
-    def __init__(self, run: Path, reports: Path, steps: Sequence[DocumentStep], retry: bool = False) -> None:
+    def __init__(
+        self,
+        run: Path,
+        reports: Path,
+        steps: Sequence[DocumentStep],
+        retry: bool = False,
+        images: ImageStore | None = None,
+    ) -> None:
         self.run = run
         self.reports = reports
         self.steps = tuple(steps)
         self.retry = retry
-        self.images: ImageStore | None = None  # the run's own where None
+        self.images = images
 
     def moved(self, run: Path, reports: Path, images: ImageStore | None) -> DocumentWork:
         """Return the same work with other folders, and with images read and stored elsewhere."""
-        there = DocumentWork(run, reports, self.steps, self.retry)
-        there.images = images
-        return there
+        return DocumentWork(run, reports, self.steps, self.retry, images)
 
     def reads_report(self, task: SourceFile) -> bool:
         """Tell whether there is work left that reads the report's file."""
@@ -125,7 +131,7 @@ class DocumentWork:
             return False
         context = DocumentContext(self.run, self.reports, task, self.images)
         header = context.store(step.name).header(task.sha256)
-        return header is None or header.key != self.key(step, task.sha256) or self._tries_again(header)
+        return not self._stands(header, self.key(step, task.sha256))
 
     def first_key(self, context: DocumentContext) -> str | None:
         """Return the key of what the first step reads; None where a step before it set the document aside."""
@@ -159,7 +165,7 @@ class DocumentWork:
                 break
             key = self.key(step, input_key)
             header = context.store(step.name).header(task.sha256)
-            if header is None or header.key != key or self._tries_again(header):
+            if header is None or not self._stands(header, key):
                 return None
             done.append(Done(step.name, header, 0.0))
             input_key = key if header.status == "done" else None
@@ -209,7 +215,7 @@ class DocumentWork:
                 continue
             key = self.key(step, input_key)
             header = context.store(step.name).header(task.sha256)
-            if header is None or header.key != key or step.name == again or self._tries_again(header):
+            if header is None or step.name == again or not self._stands(header, key):
                 done.append(make(context, step, key))
             else:
                 done.append(Done(step.name, header, 0.0))
@@ -225,8 +231,9 @@ class DocumentWork:
         kept = key_of(key, "again") if again else key
         return context.store(step.name).write(context.source.sha256, kept, "null", [reason], {}, "set_aside")
 
-    def _tries_again(self, header: Header) -> bool:
-        return self.retry and may_pass(header)
+    def _stands(self, header: Header | None, key: str) -> bool:
+        """Tell whether a step need not be done again for a document that has this header of it."""
+        return header is not None and header.key == key and not (self.retry and may_pass(header))
 
     def _forget(self, context: DocumentContext, step: DocumentStep) -> None:
         """Remove what an earlier run had made of a document that is set aside now."""

@@ -21,7 +21,6 @@ from finlmm_core.steps.plan import DOCUMENT_STEPS, DocumentWork, Done
 from finlmm_core.steps.sources import SourceFile
 from finlmm_core.store.atomic import write_atomic
 from finlmm_core.store.documents import DocumentStore
-from finlmm_core.store.images import ImageStore
 from finlmm_core.store.remote import FetchingImageStore, RemoteFolder
 from finlmm_core.store.run import STEP_FOLDERS
 
@@ -101,7 +100,9 @@ class RemoteWork:
 class _Carried:
     """What a run at a URL has of one document, and its copy in a folder of this machine."""
 
-    def __init__(self, remote: RemoteFolder, run: Path, task: SourceFile, images: ImageStore | None = None) -> None:
+    def __init__(
+        self, remote: RemoteFolder, run: Path, task: SourceFile, images: FetchingImageStore | None = None
+    ) -> None:
         self._remote = remote
         self._run = run
         self._images = images
@@ -142,7 +143,7 @@ class _Carried:
     def _send_images(self) -> None:
         if self._images is None:
             return
-        known = self._sent_images | getattr(self._images, "fetched", set())
+        known = self._sent_images | self._images.fetched
         new = [path for path in sorted(self._images.root.glob("??/*")) if path.name not in known]
         for part in _parts(new):
             self._remote.write_many({path.relative_to(self._run).as_posix(): path.read_bytes() for path in part})

@@ -181,13 +181,18 @@ class _Run:
             finally:
                 if self.auditor is not None:
                     self.auditor.end()
+        aside = list(self._aside())
         return RunSummary(
             run=self.run.path,
             url=self.run.remote.url if isinstance(self.run, RemoteRunFolder) else None,
             steps=self.summaries,
             audit=self.audit,
-            set_aside=tuple(self._set_aside()),
-            may_pass=tuple(self._may_pass()),
+            set_aside=tuple(
+                (source.relative, item.reason, item.detail)
+                for source, store, _ in aside
+                for item in store.rejected(source.sha256)
+            ),
+            may_pass=tuple(source.relative for source, _, header in aside if may_pass(header)),
             wall_seconds=round(time.monotonic() - self.started, 2),
             peak_worker_mb=round(self.peak_mb, 1),
         )
@@ -373,18 +378,12 @@ class _Run:
             )
         return keys
 
-    def _set_aside(self) -> Iterator[tuple[str, str, str]]:
-        for source, store, _ in self._aside():
-            for item in store.rejected(source.sha256):
-                yield source.relative, item.reason, item.detail
-
-    def _may_pass(self) -> Iterator[str]:
-        return (source.relative for source, _, header in self._aside() if may_pass(header))
-
     def _aside(self) -> Iterator[tuple[SourceFile, DocumentStore, Header]]:
-        for source in self.sources.files:
+        """Yield the documents that steps of this run set aside; their files are looked at where there are any."""
+        steps = [step for step in self.document_steps if self.summaries[step.name].record.set_aside]
+        for source in self.sources.files if steps else ():
             context = DocumentContext(self.run.path, self.sources.root, source)
-            for step in self.document_steps:
+            for step in steps:
                 store = context.store(step.name)
                 header = store.header(source.sha256)
                 if header is not None and header.status == "set_aside":

@@ -8,13 +8,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-from_bytes = int.from_bytes
+
+def _fraction(name: bytes) -> float:
+    """Return a number in [0, 1) that a name decides."""
+    return int.from_bytes(sha256(name).digest()[:8], "big") / 2**64
 
 
 def unit(*name: object) -> float:
     """Return a number in [0, 1) that the parts of the name decide (SHA-256, so near names are unrelated)."""
-    digest = sha256("\x1f".join(map(str, name)).encode()).digest()
-    return from_bytes(digest[:8], "big") / 2**64
+    return _fraction("\x1f".join(map(str, name)).encode())
 
 
 class Chance:
@@ -27,14 +29,11 @@ class Chance:
     def uniform(self) -> float:
         """Return the next number in [0, 1)."""
         self._drawn += 1
-        digest = sha256(self._name + b"%d" % self._drawn).digest()  # unit(*name, drawn), written out: called often
-        return from_bytes(digest[:8], "big") / 2**64
+        return _fraction(self._name + b"%d" % self._drawn)  # unit(*name, drawn), its name put together once
 
     def below(self, count: int) -> int:
         """Return the next whole number in 0..count-1."""
-        self._drawn += 1
-        digest = sha256(self._name + b"%d" % self._drawn).digest()
-        return int(from_bytes(digest[:8], "big") / 2**64 * count)
+        return int(self.uniform() * count)
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         """Return the items in chance order (Fisher and Yates)."""
